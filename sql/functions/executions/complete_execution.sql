@@ -1,0 +1,41 @@
+-- capataz.complete_execution(...) -> robot_status_enum
+--
+-- Ends an attempt: execution and robot COMPLETED, with output, metrics and scores (0..1) (specification 3.2, 3.3).
+-- p_resource_usage_mb: MB; null = the peak that was reported. Repeating the call gives the same answer and changes nothing.
+-- Locks:  robots row, robot_execute row; by trigger module_registry row (skip locked). Writes: robot_execute, robots.
+-- Raises: RB400 bad argument, RB404 unknown execution, RB409 it has ended or is past its timeout.
+create or replace function capataz.complete_execution(
+  p_execute_id text,
+  p_output_data jsonb default '{}',
+  p_performance_metrics jsonb default '{}',
+  p_confidence_score double precision default null,
+  p_completeness_score double precision default null,
+  p_resource_usage_mb bigint default null
+)
+  returns capataz.robot_status_enum
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform capataz_ops._check_json('output_data', p_output_data, false);
+  perform capataz_ops._check_json('performance_metrics', p_performance_metrics, true);
+  perform capataz_ops._check_number('confidence_score', p_confidence_score, 0, 1);
+  perform capataz_ops._check_number('completeness_score', p_completeness_score, 0, 1);
+  perform capataz_ops._check_number('resource_usage_mb', p_resource_usage_mb, 0, 2147483647);
+
+  perform capataz_ops._lock_robots_of(array[p_execute_id]);
+  perform
+  from capataz_ops._complete_executions(array[row(
+    p_execute_id, p_output_data, p_performance_metrics, p_confidence_score, p_completeness_score, p_resource_usage_mb
+  )::capataz_ops.completion]);
+  if not found then
+    return capataz_ops._raise_refusal(p_execute_id, 'COMPLETE');
+  end if;
+  return 'COMPLETED'::capataz.robot_status_enum;
+end
+$$;
+
+comment on function capataz.complete_execution(text, jsonb, jsonb, double precision, double precision, bigint) is
+  'Ends an attempt: execution and robot COMPLETED. RB400, RB404, RB409.';

@@ -1,0 +1,79 @@
+-- capataz.complete_executions(p_results) -> rows (execute_id, status, error), one per element, in order
+--
+-- Ends many attempts: a JSON array of objects with the arguments of complete_execution, less p_. error is 'RB409: ...' or
+-- null; one bad element harms no other. Up to 10,000 elements.
+-- Locks:  robots by robot_id, robot_execute; by trigger module_registry rows (skip locked). Writes: robot_execute, robots.
+-- Raises: RB400 where p_results is no array of objects, or too long.
+create or replace function capataz.complete_executions(p_results jsonb)
+  returns table (execute_id text, status capataz.robot_status_enum, error text)
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_completions capataz_ops.completion[];
+  v_errors text[];
+  v_ids text[];
+  v_done bigint[];
+begin
+  perform capataz_ops._check_results(p_results);
+
+  select
+    array_agg(b.element ->> 'execute_id' order by b.place),
+    array_agg(capataz_ops._completion_error(b.element) order by b.place)
+  into v_ids, v_errors
+  from jsonb_array_elements(p_results) with ordinality as b (element, place);
+  if v_ids is null then
+    return;
+  end if;
+
+  -- a bad element stands as a row of nulls, so that places stay those of the elements
+  select array_agg(
+    case when v_errors[b.place] is null then
+      row(
+        b.element ->> 'execute_id', nullif(b.element -> 'output_data', 'null'),
+        nullif(b.element -> 'performance_metrics', 'null'),
+        (b.element ->> 'confidence_score')::double precision, (b.element ->> 'completeness_score')::double precision,
+        (b.element ->> 'resource_usage_mb')::numeric::bigint
+      )::capataz_ops.completion
+    else
+      row(null, null, null, null, null, null)::capataz_ops.completion
+    end
+    order by b.place
+  )
+  into v_completions
+  from jsonb_array_elements(p_results) with ordinality as b (element, place);
+
+  perform capataz_ops._lock_robots_of(v_ids);
+  select array_agg(c.place) into v_done
+  from capataz_ops._complete_executions(v_completions) as c;
+
+  if cardinality(v_done) = cardinality(v_ids) then
+    return query
+    select i.execute_id, 'COMPLETED'::capataz.robot_status_enum, null::text
+    from unnest(v_ids) with ordinality as i (execute_id, place)
+    order by i.place;
+    return;
+  end if;
+
+  return query
+  select
+    r.execute_id,
+    case
+      when v_errors[r.place] is not null then null
+      when r.place = any (v_done) then 'COMPLETED'
+      else r.status
+    end::capataz.robot_status_enum,
+    coalesce(
+      v_errors[r.place],
+      case when r.place = any (v_done) then null else r.code || ': ' || r.message end
+    )
+  from capataz_ops._refusals(v_ids, 'COMPLETE') as r
+  order by r.place;
+end
+$$;
+
+comment on function capataz.complete_executions(jsonb) is
+  'Ends many attempts as COMPLETED; one answer per element, in order. RB400.';

@@ -1,0 +1,36 @@
+-- capataz.heartbeat_worker(p_worker_id, p_module_name, p_info) -> void
+--
+-- A worker is alive. From its first heartbeat on it is watched: silent for worker_timeout_seconds (30) it is lost.
+-- Locks:  workers row. Writes: workers.
+-- Raises: RB400 bad argument, RB404 unknown module.
+create or replace function capataz.heartbeat_worker(p_worker_id text, p_module_name text, p_info jsonb default '{}')
+  returns void
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform capataz_ops._check_text('worker_id', p_worker_id, 100, true);
+  perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._check_json('info', p_info, true);
+  if not exists (select from capataz.module_registry as m where m.module_name = p_module_name) then
+    raise exception using
+      errcode = 'RB404',
+      message = format('no module "%s"', p_module_name),
+      detail = format('module_name is "%s".', p_module_name),
+      hint = 'Register it with register_module.';
+  end if;
+
+  insert into capataz_ops.workers as w (worker_id, module_name, info)
+  values (p_worker_id, p_module_name, coalesce(p_info, '{}'))
+  on conflict (worker_id, module_name) do update set
+    last_heartbeat_at = capataz.utc_now(),
+    stopped_at = null,
+    lost_at = null,
+    info = excluded.info;
+end
+$$;
+
+comment on function capataz.heartbeat_worker(text, text, jsonb) is
+  'A worker is alive; from its first heartbeat on it is watched. RB400, RB404.';

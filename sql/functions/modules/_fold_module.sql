@@ -1,0 +1,123 @@
+-- capataz_ops._fold_module(p_module_name, p_wait) -> boolean
+--
+-- Moves the committed deltas of a module into its minutes and totals and writes the module row: windows of 24 h,
+-- totals, consecutive failures (design 6, ADR 0006). Returns false where the row is locked (p_wait false) or missing.
+-- Locks:  module_registry row (for no key update; it makes this the only fold of the module).
+-- Writes: module_deltas, module_minutes, module_state, module_registry (only where a value changes).
+-- Raises: nothing.
+create or replace function capataz_ops._fold_module(p_module_name text, p_wait boolean)
+  returns boolean
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+as $$
+declare
+  v_started constant timestamptz := clock_timestamp();
+  v_now constant timestamp := capataz.utc_now();
+  v_from constant timestamp := date_trunc('minute', v_now) - interval '24 hours';
+  v_moved record;
+  v_state record;
+  v_window record;
+begin
+  if p_wait then
+    perform from capataz.module_registry as m where m.module_name = p_module_name for no key update;
+  else
+    perform from capataz.module_registry as m where m.module_name = p_module_name for no key update skip locked;
+  end if;
+  if not found then
+    return false;
+  end if;
+
+  with moved as (
+    delete from capataz_ops.module_deltas as d
+    where d.module_name = p_module_name
+    returning d.*
+  ), folded as (
+    insert into capataz_ops.module_minutes as f (module_name, minute, completed_count, completed_ms, failed_count)
+    select p_module_name, d.minute, sum(d.completed_count), sum(d.completed_ms), sum(d.failed_count)
+    from moved as d
+    group by d.minute
+    on conflict (module_name, minute) do update set
+      completed_count = f.completed_count + excluded.completed_count,
+      completed_ms = f.completed_ms + excluded.completed_ms,
+      failed_count = f.failed_count + excluded.failed_count
+  ), last_success as (
+    select max(d.delta_id) as delta_id
+    from moved as d
+    where d.succeeded
+  )
+  select
+    coalesce(sum(d.processed_count), 0) as processed_count,
+    coalesce(sum(d.processed_ms), 0) as processed_ms,
+    bool_or(d.succeeded) as succeeded,
+    coalesce(sum(d.failures_in_row) filter (where d.delta_id >= coalesce(s.delta_id, 0)), 0) as failures_in_row,
+    (array_agg(d.error_message order by d.delta_id desc) filter (where d.error_message is not null))[1] as error_message
+  into v_moved
+  from moved as d
+  cross join last_success as s;
+
+  select
+    coalesce(sum(f.completed_count), 0) as completed_count,
+    coalesce(sum(f.completed_ms), 0) as completed_ms,
+    coalesce(sum(f.failed_count), 0) as failed_count
+  into v_window
+  from capataz_ops.module_minutes as f
+  where f.module_name = p_module_name
+    and f.minute > v_from;
+
+  update capataz_ops.module_state as s
+  set processed_count = s.processed_count + v_moved.processed_count,
+      processed_ms = s.processed_ms + v_moved.processed_ms,
+      window_from = v_from,
+      -- a fold that takes long (many dead deltas under an old snapshot) is done more seldom
+      next_write_at = clock_timestamp() + interval '1 second' + 20 * (clock_timestamp() - v_started)
+  where s.module_name = p_module_name
+  returning s.processed_count, s.processed_ms into v_state;
+
+  update capataz.module_registry as m
+  set error_count_24h = n.error_count_24h,
+      success_rate_24h = n.success_rate_24h,
+      avg_processing_time_ms = n.avg_processing_time_ms,
+      total_robots_processed = n.total_robots_processed,
+      total_processing_time_hours = n.total_processing_time_hours,
+      consecutive_failures = n.consecutive_failures,
+      last_error_message = n.last_error_message
+  from (
+    select
+      least(greatest(v_window.failed_count, 0), 2147483647)::integer as error_count_24h,
+      case
+        when v_window.completed_count + v_window.failed_count > 0
+          then round(100 * v_window.completed_count / (v_window.completed_count + v_window.failed_count), 2)
+        else 100.00
+      end as success_rate_24h,
+      case
+        when v_window.completed_count > 0
+          then least(round(v_window.completed_ms / v_window.completed_count), 2147483647)::integer
+        else 0
+      end as avg_processing_time_ms,
+      least(greatest(v_state.processed_count, 0), 2147483647)::integer as total_robots_processed,
+      least(round(greatest(v_state.processed_ms, 0) / 3600000.0, 2), 999999.99) as total_processing_time_hours,
+      least(
+        case when v_moved.succeeded then 0 else o.consecutive_failures end + v_moved.failures_in_row,
+        2147483647
+      )::integer as consecutive_failures,
+      coalesce(v_moved.error_message, o.last_error_message) as last_error_message
+    from capataz.module_registry as o
+    where o.module_name = p_module_name
+  ) as n
+  where m.module_name = p_module_name
+    and (
+      m.error_count_24h, m.success_rate_24h, m.avg_processing_time_ms, m.total_robots_processed,
+      m.total_processing_time_hours, m.consecutive_failures, m.last_error_message
+    ) is distinct from (
+      n.error_count_24h, n.success_rate_24h, n.avg_processing_time_ms, n.total_robots_processed,
+      n.total_processing_time_hours, n.consecutive_failures, n.last_error_message
+    );
+  return true;
+end
+$$;
+
+comment on function capataz_ops._fold_module(text, boolean) is
+  'Folds the committed deltas of a module and writes its row; false where the row is locked or missing.';

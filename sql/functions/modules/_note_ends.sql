@@ -1,0 +1,28 @@
+-- capataz_ops._note_ends(p_failed, p_completed) -> void
+--
+-- After executions ended: modules with failures are folded at once, in order of name (waits for their rows); modules with
+-- successes alone where due (never waits). The last locks of every transaction that ends executions (design 5).
+-- Locks:  module_registry rows, by name. Writes: as _fold_module. Raises: nothing.
+create or replace function capataz_ops._note_ends(p_failed text[], p_completed text[])
+  returns void
+  language plpgsql
+  volatile
+  security invoker
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_module_name text;
+begin
+  if p_failed is not null then
+    foreach v_module_name in array p_failed loop  -- array_agg(distinct ...) has sorted them
+      perform capataz_ops._fold_module(v_module_name, true);
+    end loop;
+  end if;
+  if p_completed is not null then
+    perform capataz_ops._note_success(p_completed);
+  end if;
+end
+$$;
+
+comment on function capataz_ops._note_ends(text[], text[]) is
+  'Writes the rows of modules whose executions ended.';

@@ -1,0 +1,84 @@
+-- capataz_ops._parse_settings(p_module_name, p_data) -> module_settings row
+--
+-- Checks the settings in registration_data and gives them typed, defaults filled in:
+--   max_concurrency          1..1000000, absent = no limit
+--   failure_threshold        1..1000000, default 5: FAILED executions in a row until UNHEALTHY
+--   retry_policy             {base_seconds 5, factor 2, max_seconds 3600, jitter 0.1}
+--   cache_ttl_seconds        > 0, absent = results never grow old
+--   worker_timeout_seconds   1..86400, default 30: silence after which a worker is lost
+--   timeout_seconds          1..2147483647, default 1800: time limit of an attempt where the claim names none
+--   priority_aging_seconds   1..31536000, default 600: a robot waiting longer takes part in the share of the aged
+-- Locks: none. Writes: nothing.
+-- Raises: RB400 naming the key.
+create or replace function capataz_ops._parse_settings(p_module_name text, p_data jsonb)
+  returns capataz_ops.module_settings
+  language plpgsql
+  immutable
+  parallel safe
+  security invoker
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_data constant jsonb := coalesce(p_data, '{}'::jsonb);
+  v_retry jsonb := '{}'::jsonb;
+  v_settings capataz_ops.module_settings;
+  v_rule record;
+begin
+  if jsonb_typeof(v_data) <> 'object' then
+    perform capataz_ops._check_json('registration_data', v_data, true);
+  end if;
+  if jsonb_typeof(v_data -> 'retry_policy') is distinct from 'null' then
+    perform capataz_ops._check_json('registration_data.retry_policy', v_data -> 'retry_policy', true);
+    v_retry := coalesce(v_data -> 'retry_policy', '{}');
+  end if;
+
+  for v_rule in
+    select r.field, r.given, r.is_integer, r.lowest, r.highest
+    from (
+      values
+        ('max_concurrency', v_data -> 'max_concurrency', true, 1.0, 1000000.0),
+        ('failure_threshold', v_data -> 'failure_threshold', true, 1.0, 1000000.0),
+        ('cache_ttl_seconds', v_data -> 'cache_ttl_seconds', false, 0.001, 3153600000.0),
+        ('worker_timeout_seconds', v_data -> 'worker_timeout_seconds', false, 1.0, 86400.0),
+        ('timeout_seconds', v_data -> 'timeout_seconds', true, 1.0, 2147483647.0),
+        ('priority_aging_seconds', v_data -> 'priority_aging_seconds', false, 1.0, 31536000.0),
+        ('retry_policy.base_seconds', v_retry -> 'base_seconds', false, 0.0, 31536000.0),
+        ('retry_policy.factor', v_retry -> 'factor', false, 1.0, 100.0),
+        ('retry_policy.max_seconds', v_retry -> 'max_seconds', false, 0.0, 31536000.0),
+        ('retry_policy.jitter', v_retry -> 'jitter', false, 0.0, 1.0)
+    ) as r (field, given, is_integer, lowest, highest)
+    where r.given <> 'null'::jsonb
+  loop
+    if jsonb_typeof(v_rule.given) <> 'number'
+       or not (v_rule.given #>> '{}')::numeric between v_rule.lowest and v_rule.highest
+       or v_rule.is_integer and (v_rule.given #>> '{}')::numeric % 1 <> 0
+    then
+      raise exception using
+        errcode = 'RB400',
+        message = format('registration_data.%s is not usable', v_rule.field),
+        detail = format('%s is %s.', v_rule.field, left(v_rule.given::text, 60)),
+        hint = format(
+          'Give %s from %s to %s, or leave the key out.',
+          case when v_rule.is_integer then 'a whole number' else 'a number' end,
+          v_rule.lowest, v_rule.highest
+        );
+    end if;
+  end loop;
+
+  v_settings.module_name := p_module_name;
+  v_settings.max_concurrency := (v_data ->> 'max_concurrency')::numeric::integer;
+  v_settings.failure_threshold := coalesce((v_data ->> 'failure_threshold')::numeric::integer, 5);
+  v_settings.retry_base_seconds := coalesce((v_retry ->> 'base_seconds')::double precision, 5);
+  v_settings.retry_factor := coalesce((v_retry ->> 'factor')::double precision, 2);
+  v_settings.retry_max_seconds := coalesce((v_retry ->> 'max_seconds')::double precision, 3600);
+  v_settings.retry_jitter := coalesce((v_retry ->> 'jitter')::double precision, 0.1);
+  v_settings.cache_ttl_seconds := (v_data ->> 'cache_ttl_seconds')::double precision;
+  v_settings.worker_timeout_seconds := coalesce((v_data ->> 'worker_timeout_seconds')::double precision, 30);
+  v_settings.timeout_seconds := coalesce((v_data ->> 'timeout_seconds')::numeric::integer, 1800);
+  v_settings.priority_aging_seconds := coalesce((v_data ->> 'priority_aging_seconds')::double precision, 600);
+  return v_settings;
+end
+$$;
+
+comment on function capataz_ops._parse_settings(text, jsonb) is
+  'Typed settings of a module from its registration_data; RB400 names a bad key.';

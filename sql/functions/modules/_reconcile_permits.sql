@@ -1,0 +1,73 @@
+-- capataz_ops._reconcile_permits(p_module_name) -> void
+--
+-- Makes free units + active executions = max_concurrency again, exactly, and spreads the free units over 8 rows.
+-- Needed after a limit was set on a running module, and harmless at any time: whoever takes a unit holds a row that
+-- this waits for, and whoever gives one back adds to what is counted here (ADR 0007). Adopts executions without permit.
+-- Locks:  module_permits rows of the module (for update), robot_execute rows it adopts (skip locked).
+-- Writes: module_permits, robot_execute.has_permit.
+-- Raises: nothing.
+create or replace function capataz_ops._reconcile_permits(p_module_name text)
+  returns void
+  language plpgsql
+  volatile
+  security invoker
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+as $$
+declare
+  v_limit integer;
+  v_free bigint;
+begin
+  perform
+  from capataz_ops.module_permits as p
+  where p.module_name = p_module_name
+  order by p.permit_id
+  for update;
+
+  select s.max_concurrency into v_limit
+  from capataz_ops.module_settings as s
+  where s.module_name = p_module_name;
+
+  if v_limit is null then
+    delete from capataz_ops.module_permits as p where p.module_name = p_module_name;
+    return;
+  end if;
+
+  update capataz.robot_execute as e
+  set has_permit = true
+  where e.execute_id in (
+    select a.execute_id
+    from capataz.robot_execute as a
+    where a.module_name = p_module_name
+      and a.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+      and not a.has_permit
+    for no key update skip locked
+  );
+
+  select v_limit - count(*) into v_free
+  from capataz.robot_execute as e
+  where e.module_name = p_module_name
+    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and e.has_permit;
+
+  if v_free = (
+    select sum(p.free_count) from capataz_ops.module_permits as p where p.module_name = p_module_name
+  ) and 8 >= (
+    select count(*) from capataz_ops.module_permits as p where p.module_name = p_module_name
+  ) then
+    return;
+  end if;
+
+  delete from capataz_ops.module_permits as p where p.module_name = p_module_name;
+  insert into capataz_ops.module_permits (module_name, free_count)
+  select p_module_name, v_free
+  where v_free < 0
+  union all
+  select p_module_name, v_free / 8 + case when g.place <= v_free % 8 then 1 else 0 end
+  from generate_series(1, 8) as g (place)
+  where v_free >= 0;
+end
+$$;
+
+comment on function capataz_ops._reconcile_permits(text) is
+  'Makes free units + active executions = max_concurrency of a module, exactly.';

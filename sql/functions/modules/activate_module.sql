@@ -1,0 +1,39 @@
+-- capataz.activate_module(p_module_name) -> module_registry row
+--
+-- Lets the module receive work again: is_active, consecutive_failures 0, an UNHEALTHY state is lifted.
+-- Locks:  module_registry row. Writes: module_registry, module_deltas (folded).
+-- Raises: RB400 no name, RB404 unknown module.   (specification 3.1)
+create or replace function capataz.activate_module(p_module_name text)
+  returns capataz.module_registry
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_row capataz.module_registry;
+begin
+  perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+
+  -- failures not yet folded must not count after the reset
+  if not capataz_ops._fold_module(p_module_name, true) then
+    raise exception using
+      errcode = 'RB404',
+      message = format('no module "%s"', p_module_name),
+      detail = format('module_name is "%s".', p_module_name),
+      hint = 'Register it with register_module.';
+  end if;
+
+  update capataz.module_registry as m
+  set is_active = true,
+      consecutive_failures = 0
+  where m.module_name = p_module_name
+  returning m.* into v_row;
+
+  v_row.registration_data := v_row.registration_data - 'api_keys';
+  return v_row;
+end
+$$;
+
+comment on function capataz.activate_module(text) is
+  'Lets a module receive work again and resets its failures. RB404.';

@@ -1,0 +1,118 @@
+-- capataz.register_module(...) -> module_registry row
+--
+-- Registers a module, or brings its registration up to date: an upsert by p_module_name (specification 3.1).
+-- A new version or environment re-labels the row; its robots and counters stay. p_registration_data is merged:
+-- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
+-- Locks:  module_registry row.
+-- Writes: module_registry; by trigger module_settings, module_state, module_permits.
+-- Raises: RB400 bad argument, unusable setting or reserved key (names the field).
+create or replace function capataz.register_module(
+  p_module_name text,
+  p_module_version text,
+  p_supported_robot_types text[],
+  p_environment text default 'prod',
+  p_health_endpoint text default null,
+  p_registration_data jsonb default '{}'
+)
+  returns capataz.module_registry
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_environment constant text := coalesce(p_environment, 'prod');
+  v_data constant jsonb := coalesce(p_registration_data, '{}');
+  v_module_id text;
+  v_type text;
+  v_reserved text;
+  v_row capataz.module_registry;
+begin
+  perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._check_text('module_version', p_module_version, 50, true);
+  perform capataz_ops._check_text('environment', v_environment, 50, true);
+  perform capataz_ops._check_text('health_endpoint', p_health_endpoint, 200, false);
+  perform capataz_ops._check_json('registration_data', v_data, true);
+
+  if btrim(p_module_name) <> p_module_name
+     or btrim(p_module_version) <> p_module_version
+     or btrim(v_environment) <> v_environment
+  then
+    raise exception using
+      errcode = 'RB400',
+      message = 'module_name, module_version and environment must not begin or end with a space',
+      detail = format('They are "%s", "%s" and "%s".', p_module_name, p_module_version, v_environment),
+      hint = 'Remove the space.';
+  end if;
+
+  v_module_id := p_module_name || '_' || p_module_version || '_' || v_environment;
+  if length(v_module_id) > 100 then
+    raise exception using
+      errcode = 'RB400',
+      message = 'module_name, module_version and environment are too long together',
+      detail = format('module_id "%s" has %s characters.', v_module_id, length(v_module_id)),
+      hint = 'Together they may have 98 characters.';
+  end if;
+
+  if coalesce(array_ndims(p_supported_robot_types), 0) <> 1
+     or cardinality(p_supported_robot_types) not between 1 and 32
+  then
+    raise exception using
+      errcode = 'RB400',
+      message = 'supported_robot_types must name 1 to 32 robot types',
+      detail = format('supported_robot_types has %s.', coalesce(cardinality(p_supported_robot_types), 0)),
+      hint = 'Give a plain array such as array[''INVOICE''].';
+  end if;
+  foreach v_type in array p_supported_robot_types loop
+    perform capataz_ops._check_text('supported_robot_types', v_type, 50, true);
+  end loop;
+  if octet_length(array_to_string(p_supported_robot_types, ',', '')) > 2000 then
+    raise exception using
+      errcode = 'RB400',
+      message = 'supported_robot_types is too long',
+      detail = format('It has %s bytes.', octet_length(array_to_string(p_supported_robot_types, ',', ''))),
+      hint = 'All types together may have 2000 bytes: shorten their names.';
+  end if;
+
+  select k.key into v_reserved
+  from jsonb_object_keys(v_data) as k (key)
+  where k.key in ('api_keys')
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'RB400',
+      message = format('registration_data.%s is reserved', v_reserved),
+      detail = 'Capataz keeps this key itself.',
+      hint = 'Leave the key out.';
+  end if;
+
+  insert into capataz.module_registry as m (
+    module_id, module_name, module_version, supported_robot_types, health_endpoint, registration_data
+  )
+  values (
+    v_module_id, p_module_name, p_module_version, p_supported_robot_types, p_health_endpoint,
+    (
+      select coalesce(jsonb_object_agg(d.key, d.value), '{}')
+      from jsonb_each(v_data) as d (key, value)
+      where d.value <> 'null'::jsonb
+    )
+  )
+  on conflict (module_name) do update set
+    module_id = excluded.module_id,
+    module_version = excluded.module_version,
+    supported_robot_types = excluded.supported_robot_types,
+    health_endpoint = coalesce(excluded.health_endpoint, m.health_endpoint),
+    registration_data = (
+      select coalesce(jsonb_object_agg(d.key, d.value), '{}')
+      from jsonb_each(coalesce(m.registration_data, '{}') || v_data) as d (key, value)
+      where d.value <> 'null'::jsonb
+    )
+  returning m.* into v_row;
+
+  v_row.registration_data := v_row.registration_data - 'api_keys';
+  return v_row;
+end
+$$;
+
+comment on function capataz.register_module(text, text, text[], text, text, jsonb) is
+  'Registers a module or brings its registration up to date (upsert by name; settings are merged). RB400.';

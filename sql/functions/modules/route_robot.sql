@@ -1,0 +1,21 @@
+-- capataz.route_robot(p_robot_type) -> text
+--
+-- Name of the module that should take a robot of this type now (specification 4.1): active, supports the type,
+-- not UNHEALTHY, and with the fewest robots waiting or running; equals at random.
+-- Locks: none. Writes: nothing.
+-- Raises: RB400 no type, RB503 no module can take it (DETAIL says why for each candidate).
+create or replace function capataz.route_robot(p_robot_type text)
+  returns text
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform capataz_ops._check_text('robot_type', p_robot_type, 50, true);
+  return (capataz_ops._route(p_robot_type, 1))[1];
+end
+$$;
+
+comment on function capataz.route_robot(text) is
+  'Name of the module that should take a robot of this type now. RB400, RB503.';

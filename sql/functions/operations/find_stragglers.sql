@@ -1,0 +1,58 @@
+-- capataz.find_stragglers() -> integer
+--
+-- Brings robots back that scans have passed: waiting ones, due for 5 seconds or more, that stand before robots of the same
+-- module and priority which are being processed (a transaction committed late, or a claim was undone). They become due now,
+-- which puts them before every scan again. Returns how many, at most 1000 a call (ADR 0005).
+-- Safe at any time, by anyone, twice at once.
+-- Locks:  robots, by robot_id, skip locked. Writes: robots.available_at.
+-- Raises: nothing.
+create or replace function capataz.find_stragglers()
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+as $$
+declare
+  v_now constant timestamp := capataz.utc_now();
+  v_found integer;
+begin
+  with passed as (
+    select r.module_name, r.priority, max(r.available_at) as available_at
+    from capataz.robots as r
+    where r.status = 'PROCESSING'
+    group by r.module_name, r.priority
+  ), stragglers as (
+    select s.robot_id
+    from passed as p
+    cross join lateral (
+      select r.robot_id
+      from capataz.robots as r
+      where r.module_name = p.module_name
+        and r.priority = p.priority
+        and r.status in ('PENDING', 'RETRYING')
+        and r.available_at < p.available_at - interval '5 seconds'
+        and r.available_at < v_now - interval '5 seconds'
+      order by r.available_at, r.arrival
+      limit 1000
+    ) as s
+    limit 1000
+  ), held as (
+    select r.robot_id
+    from capataz.robots as r
+    where r.robot_id in (select s.robot_id from stragglers as s)
+      and r.status in ('PENDING', 'RETRYING')
+    order by r.robot_id
+    for no key update skip locked
+  )
+  update capataz.robots as r
+  set available_at = v_now
+  where r.robot_id in (select h.robot_id from held as h);
+  get diagnostics v_found = row_count;
+  return v_found;
+end
+$$;
+
+comment on function capataz.find_stragglers() is
+  'Makes waiting robots due again that scans have passed; returns how many.';

@@ -1,0 +1,75 @@
+-- capataz.fold_counters() -> integer
+--
+-- Makes the windows and totals of every module exact as of now, adopts and reconciles permits, writes
+-- capacity_utilization, and drops minutes older than 48 hours. Returns how many modules it folded (specification 3.1).
+-- Safe at any time, by anyone, twice at once.
+-- Locks:  module_permits, module_registry rows by name, one after the other. Writes: what _fold_module writes.
+-- Raises: nothing.
+create or replace function capataz.fold_counters()
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now constant timestamp := capataz.utc_now();
+  v_from constant timestamp := date_trunc('minute', v_now) - interval '24 hours';
+  v_module record;
+  v_folded integer := 0;
+begin
+  for v_module in
+    select s.module_name
+    from capataz_ops.module_settings as s
+    where s.max_concurrency is not null
+    order by s.module_name
+  loop
+    perform capataz_ops._reconcile_permits(v_module.module_name);
+  end loop;
+
+  delete from capataz_ops.module_minutes as f
+  where f.minute < v_from - interval '24 hours';
+
+  for v_module in
+    select s.module_name
+    from capataz_ops.module_state as s
+    where exists (
+        select from capataz_ops.module_deltas as d where d.module_name = s.module_name
+      )
+      or s.window_from <> v_from
+        and exists (
+          select
+          from capataz_ops.module_minutes as f
+          where f.module_name = s.module_name
+            and f.minute > least(s.window_from, v_from)
+            and f.minute <= greatest(s.window_from, v_from)
+        )
+    order by s.module_name
+  loop
+    perform capataz_ops._fold_module(v_module.module_name, true);
+    v_folded := v_folded + 1;
+  end loop;
+
+  update capataz.module_registry as m
+  set capacity_utilization = u.utilization
+  from (
+    select
+      s.module_name,
+      case
+        when s.max_concurrency is null then 0.00
+        else round(
+          least(greatest(1 - coalesce(sum(p.free_count), 0)::numeric / s.max_concurrency, 0), 1), 2
+        )
+      end as utilization
+    from capataz_ops.module_settings as s
+    left join capataz_ops.module_permits as p on p.module_name = s.module_name
+    group by s.module_name, s.max_concurrency
+  ) as u
+  where m.module_name = u.module_name
+    and m.capacity_utilization is distinct from u.utilization;
+  return v_folded;
+end
+$$;
+
+comment on function capataz.fold_counters() is
+  'Makes windows, totals and capacity of every module exact; returns how many modules it folded.';

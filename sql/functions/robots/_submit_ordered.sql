@@ -1,0 +1,54 @@
+-- capataz_ops._submit_ordered(p_requests, p_modules) -> rows with the place of each request
+--
+-- Submits checked requests one by one, in order of cache key (those without a key first), then of place.
+-- Locks: as _submit_keyed, in order of key. Writes: robots. Raises: RB409 robot_id taken.
+create or replace function capataz_ops._submit_ordered(
+  p_requests capataz_ops.robot_request[],
+  p_modules text[]
+)
+  returns table (
+    place bigint,
+    robot_id varchar(50),
+    module_name varchar(100),
+    status capataz.robot_status_enum,
+    cache_hit boolean,
+    deduplicated boolean
+  )
+  language plpgsql
+  volatile
+  security invoker
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_place integer;
+  v_request capataz_ops.robot_request;
+begin
+  for v_place in
+    select g.place
+    from generate_subscripts(p_requests, 1) as g (place)
+    order by (p_requests[g.place]).cache_key collate "C" nulls first, g.place
+  loop
+    v_request := p_requests[v_place];
+    place := v_place::bigint;
+    if v_request.cache_key is null then
+      robot_id := capataz_ops._insert_robot(v_request, p_modules[v_place], v_request.module_name is null);
+      if robot_id is null then
+        perform capataz_ops._raise_robot_id_taken(v_request.robot_id);
+      end if;
+      module_name := p_modules[v_place];
+      status := 'PENDING';
+      cache_hit := false;
+      deduplicated := false;
+    else
+      select k.robot_id, k.module_name, k.status, k.cache_hit, k.deduplicated
+      into robot_id, module_name, status, cache_hit, deduplicated
+      from capataz_ops._submit_keyed(v_request, p_modules[v_place], v_request.module_name is null) as k;
+    end if;
+    return next;
+  end loop;
+end
+$$;
+
+comment on function capataz_ops._submit_ordered(capataz_ops.robot_request[], text[]) is
+  'Submits checked requests one by one, in order of cache key.';

@@ -1,0 +1,141 @@
+-- capataz.claim_robots(p_module_name, p_batch_size, p_worker_id, p_timeout_seconds) -> rows, one per robot claimed
+--
+-- Hands due robots to a worker and opens their executions; execute_id is the lease of the attempt (design 6, ADR 0005).
+-- Order: CRITICAL, HIGH, NORMAL, LOW; then due time; then arrival. Of every ten robots a session is given, one goes to the
+-- longest-waiting aged robot of any priority: due for more than priority_aging_seconds (600), so that none starves.
+-- Nothing for an inactive module; one probe at a time for an UNHEALTHY one; never more than max_concurrency allows.
+-- Also sweeps a bounded number of executions of the module that are past their timeout or whose worker is lost.
+-- p_batch_size: 1 to 1000. p_timeout_seconds: time limit of the attempts, default timeout_seconds of the module (1800).
+-- Locks:  robots (skip locked), module_permits (skip locked); the sweep as expire_executions. Writes: robots, robot_execute.
+-- Raises: RB400 bad argument, RB404 unknown module.
+create or replace function capataz.claim_robots(
+  p_module_name text,
+  p_batch_size bigint default 1,
+  p_worker_id text default null,
+  p_timeout_seconds bigint default null
+)
+  returns table (
+    robot_id varchar(50),
+    execute_id varchar(50),
+    robot_type varchar(50),
+    priority capataz.priority_enum,
+    input_data jsonb,
+    attempt integer,
+    correlation_id varchar(100),
+    timeout_seconds integer
+  )
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_now constant timestamp := capataz.utc_now();
+  v_wanted integer;
+  v_module record;
+  v_rows tid[];
+  v_prefix text;
+  v_is_probe boolean := false;
+  v_free bigint;
+begin
+  perform capataz_ops._check_number('batch_size', p_batch_size, 1, 1000);
+  v_wanted := coalesce(p_batch_size, 1)::integer;
+  if p_worker_id is not null then
+    perform capataz_ops._check_text('worker_id', p_worker_id, 100, false);
+  end if;
+  perform capataz_ops._check_number('timeout_seconds', p_timeout_seconds, 1, 2147483647);
+
+  select m.is_active, m.health_status, s.max_concurrency, s.timeout_seconds, s.priority_aging_seconds into v_module
+  from capataz.module_registry as m
+  join capataz_ops.module_settings as s on s.module_name = m.module_name
+  where m.module_name = p_module_name;
+  if not found then
+    perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+    raise exception using
+      errcode = 'RB404',
+      message = format('no module "%s"', p_module_name),
+      detail = format('module_name is "%s".', p_module_name),
+      hint = 'Register it with register_module.';
+  end if;
+
+  perform capataz_ops._expire_module(p_module_name, 20);
+
+  if not v_module.is_active then
+    return;
+  end if;
+
+  if v_module.health_status = 'UNHEALTHY' then
+    -- the row lock keeps a second probe out until this one is committed
+    perform from capataz_ops.module_state as s where s.module_name = p_module_name for no key update skip locked;
+    if not found or exists (
+      select
+      from capataz_ops.module_state as s
+      join capataz.robot_execute as e on e.execute_id = s.probe_execute_id
+      where s.module_name = p_module_name
+        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    ) then
+      return;
+    end if;
+    v_wanted := 1;
+    v_is_probe := true;
+  end if;
+
+  if v_module.max_concurrency is not null then
+    select coalesce(sum(p.free_count), 0) into v_free
+    from capataz_ops.module_permits as p
+    where p.module_name = p_module_name;
+    v_wanted := least(v_wanted, v_free)::integer;
+    if v_wanted <= 0 then
+      return;
+    end if;
+  end if;
+
+  v_rows := capataz_ops._lock_next_robots(p_module_name, v_wanted, v_now, v_module.priority_aging_seconds);
+  if v_rows is null then
+    return;
+  end if;
+  if v_module.max_concurrency is not null then
+    v_wanted := capataz_ops._take_permits(p_module_name, cardinality(v_rows));
+    if v_wanted = 0 then
+      return;
+    end if;
+    v_rows := v_rows[1:v_wanted];
+  end if;
+
+  v_prefix := capataz_ops._execute_id_prefix();
+  return query
+  with claimed as (
+    update capataz.robots as r
+    set status = 'PROCESSING'
+    where r.ctid = any (v_rows)
+    returning
+      r.robot_id, r.robot_type, r.priority, r.input_data, r.retry_count, r.correlation_id, r.started_at,
+      r.available_at, r.arrival,
+      v_prefix || substr(gen_random_uuid()::text, 16) as execute_id
+  ), opened as (
+    insert into capataz.robot_execute (
+      execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, worker_id, has_permit
+    )
+    select
+      c.execute_id, c.robot_id, p_module_name, 'RUNNING', c.started_at,
+      coalesce(p_timeout_seconds, v_module.timeout_seconds), p_worker_id, v_module.max_concurrency is not null
+    from claimed as c
+  ), probed as (
+    update capataz_ops.module_state as s
+    set probe_execute_id = c.execute_id
+    from claimed as c
+    where v_is_probe
+      and s.module_name = p_module_name
+  )
+  select
+    c.robot_id, c.execute_id::varchar(50), c.robot_type, c.priority, c.input_data, c.retry_count + 1, c.correlation_id,
+    coalesce(p_timeout_seconds, v_module.timeout_seconds)::integer
+  from claimed as c
+  order by c.priority desc, c.available_at, c.arrival;
+end
+$$;
+
+comment on function capataz.claim_robots(text, bigint, text, bigint) is
+  'Hands due robots to a worker and opens their executions, best first. RB400, RB404.';

@@ -1,0 +1,78 @@
+-- capataz.submit_robot(...) -> one row (robot_id, module_name, status, cache_hit, deduplicated)
+--
+-- Hands one robot to a module (specification 3.2). null for p_module_name: routed. A due time in the past counts as now.
+-- p_estimated_duration_minutes: minutes; p_complexity_score: 0.0 to 9.9; p_retry_limit: 0 to 1000, 3 = at most 4 attempts.
+-- With p_cache_key, a robot in progress with that key is returned (deduplicated), and a COMPLETED one answers at once
+-- (cache_hit) while its module's cache_ttl_seconds lasts. p_metadata is stored in enterprise_metadata.
+-- Locks:  module_registry row (key share, by the foreign key). Writes: robots.
+-- Raises: RB400 bad argument or type not supported, RB404 unknown module, RB409 robot_id taken,
+--         RB503 module inactive or no module for the type.
+create or replace function capataz.submit_robot(
+  p_robot_type text,
+  p_input_data jsonb default '{}',
+  p_module_name text default null,
+  p_priority text default 'NORMAL',
+  p_available_at timestamp default null,
+  p_cache_key text default null,
+  p_correlation_id text default null,
+  p_source_reference text default null,
+  p_retry_limit bigint default 3,
+  p_estimated_duration_minutes bigint default null,
+  p_complexity_score double precision default null,
+  p_processing_tier text default null,
+  p_security_classification text default null,
+  p_compliance_tags text[] default null,
+  p_metadata jsonb default '{}',
+  p_robot_id text default null
+)
+  returns table (
+    robot_id varchar(50),
+    module_name varchar(100),
+    status capataz.robot_status_enum,
+    cache_hit boolean,
+    deduplicated boolean
+  )
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_request capataz_ops.robot_request;
+  v_module_name text := p_module_name;
+begin
+  v_request := row(
+    p_robot_type, p_input_data, p_module_name, p_priority, p_available_at, p_cache_key, p_correlation_id,
+    p_source_reference, p_retry_limit, p_estimated_duration_minutes, p_complexity_score, p_processing_tier,
+    p_security_classification, p_compliance_tags, p_metadata, p_robot_id
+  );
+  v_request := capataz_ops._check_request(v_request, null);
+  if p_module_name is not null then
+    perform capataz_ops._check_pinned(p_module_name, p_robot_type);
+  else
+    v_module_name := (capataz_ops._route(p_robot_type, 1))[1];
+  end if;
+
+  if p_cache_key is not null then
+    return query
+    select k.robot_id, k.module_name, k.status, k.cache_hit, k.deduplicated
+    from capataz_ops._submit_keyed(v_request, v_module_name, p_module_name is null) as k;
+    return;
+  end if;
+
+  robot_id := capataz_ops._insert_robot(v_request, v_module_name, p_module_name is null);
+  if robot_id is null then
+    perform capataz_ops._raise_robot_id_taken(p_robot_id);
+  end if;
+  module_name := v_module_name;
+  status := 'PENDING';
+  cache_hit := false;
+  deduplicated := false;
+  return next;
+end
+$$;
+
+comment on function capataz.submit_robot(
+  text, jsonb, text, text, timestamp, text, text, text, bigint, bigint, double precision, text, text, text[], jsonb, text
+) is
+  'Hands one robot to a module, or to the module that the router chooses. RB400, RB404, RB409, RB503.';

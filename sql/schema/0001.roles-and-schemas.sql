@@ -1,0 +1,56 @@
+-- Roles and schemas of Capataz (ADR 0003). Idempotent: the deployer runs it before yoyo, yoyo then marks it.
+-- Roles are cluster-wide NOLOGIN groups: created if missing, never dropped by a rollback.
+-- The deployer becomes a member of capataz_owner, which owns everything.
+do $$
+declare
+  v_role text;
+begin
+  foreach v_role in array array[
+    'capataz_owner', 'capataz_admin', 'capataz_operator', 'capataz_producer',
+    'capataz_worker', 'capataz_viewer', 'capataz_gateway'
+  ] loop
+    if not exists (select from pg_catalog.pg_roles as r where r.rolname = v_role) then
+      begin
+        execute pg_catalog.format('create role %I nologin', v_role);
+      exception
+        when duplicate_object or unique_violation then
+          null;  -- another database of this cluster is being deployed at this moment
+      end;
+    end if;
+  end loop;
+  if not pg_catalog.pg_has_role(current_user, 'capataz_owner', 'member')
+     or not exists (
+       select
+       from pg_catalog.pg_auth_members as m
+       where m.roleid = 'capataz_owner'::regrole
+         and m.member = current_user::regrole
+     ) and not (select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user)
+       and current_user <> 'capataz_owner' then
+    execute pg_catalog.format('grant capataz_owner to %I', current_user);
+  end if;
+end
+$$;
+
+do $$
+begin
+  if pg_catalog.to_regnamespace('capataz') is null then
+    create schema capataz authorization capataz_owner;
+  end if;
+  if pg_catalog.to_regnamespace('capataz_ops') is null then
+    create schema capataz_ops authorization capataz_owner;
+  end if;
+end
+$$;
+
+do $$
+begin
+  if pg_catalog.pg_has_role(current_user, 'capataz_owner', 'usage') then
+    comment on schema capataz is
+      'Capataz: tables module_registry, robots, robot_execute and the public API (specification 2.1).';
+    comment on schema capataz_ops is
+      'Capataz internals: derived state, job catalogue, deployment records. No client touches it.';
+    -- Functions are created without EXECUTE for PUBLIC; only the global form has this effect.
+    alter default privileges for role capataz_owner revoke execute on functions from public;
+  end if;
+end
+$$;

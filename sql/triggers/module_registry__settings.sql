@@ -1,0 +1,85 @@
+-- module_registry: typed settings, totals row, permits and the health announcement follow the row, however it changes.
+-- A changed max_concurrency adds the difference to the free units (a negative row where it was lowered): no lock, no wait.
+-- Writes: module_settings, module_state, module_permits; NOTIFY capataz_health with the change of state.
+-- Raises: RB400 for unusable settings.
+create or replace function capataz_ops.tg_module_registry__settings()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_old_limit integer;
+  v_new capataz_ops.module_settings;
+begin
+  if tg_op = 'INSERT'
+     or NEW.registration_data is distinct from OLD.registration_data
+     or NEW.module_name <> OLD.module_name
+  then
+    v_new := capataz_ops._parse_settings(NEW.module_name, NEW.registration_data);
+
+    select s.max_concurrency into v_old_limit
+    from capataz_ops.module_settings as s
+    where s.module_name = NEW.module_name;
+
+    insert into capataz_ops.module_settings as s
+    values (v_new.*)
+    on conflict (module_name) do update set
+      max_concurrency = excluded.max_concurrency,
+      failure_threshold = excluded.failure_threshold,
+      retry_base_seconds = excluded.retry_base_seconds,
+      retry_factor = excluded.retry_factor,
+      retry_max_seconds = excluded.retry_max_seconds,
+      retry_jitter = excluded.retry_jitter,
+      cache_ttl_seconds = excluded.cache_ttl_seconds,
+      worker_timeout_seconds = excluded.worker_timeout_seconds,
+      timeout_seconds = excluded.timeout_seconds,
+      priority_aging_seconds = excluded.priority_aging_seconds;
+
+    insert into capataz_ops.module_state (module_name)
+    values (NEW.module_name)
+    on conflict (module_name) do nothing;
+
+    if v_new.max_concurrency is null then
+      if v_old_limit is not null then
+        delete from capataz_ops.module_permits as p
+        where p.permit_id in (
+          select q.permit_id
+          from capataz_ops.module_permits as q
+          where q.module_name = NEW.module_name
+          for update skip locked
+        );
+      end if;
+    elsif v_old_limit is null then
+      insert into capataz_ops.module_permits (module_name, free_count)
+      select NEW.module_name, v_new.max_concurrency - count(*)
+      from capataz.robot_execute as e
+      where e.module_name = NEW.module_name
+        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+        and e.has_permit;
+    elsif v_new.max_concurrency <> v_old_limit then
+      insert into capataz_ops.module_permits (module_name, free_count)
+      values (NEW.module_name, v_new.max_concurrency - v_old_limit);
+    end if;
+  end if;
+
+  if tg_op = 'UPDATE' and NEW.health_status is distinct from OLD.health_status then
+    perform pg_notify(
+      'capataz_health',
+      json_build_object(
+        'module_name', NEW.module_name, 'from', OLD.health_status, 'to', NEW.health_status
+      )::text
+    );
+  end if;
+  return null;
+end
+$$;
+
+comment on function capataz_ops.tg_module_registry__settings() is
+  'Keeps typed settings, totals row and permits of a module; announces a change of health.';
+
+create or replace trigger _500_settings
+  after insert or update on capataz.module_registry
+  for each row
+  execute function capataz_ops.tg_module_registry__settings();

@@ -1,0 +1,166 @@
+-- robot_execute: state machine and derived columns of one row (specification 3.3, design 5), however the row changes.
+-- BEFORE row trigger: normalises NEW only. Derived: completed_at, duration_ms, step_start_time, step_duration_ms,
+-- progress_percentage (from steps: never falls), estimated_completion_at, throughput_items_per_sec, processing_rate,
+-- efficiency_score, resource_peak_usage. Values are clamped to their column's range.
+-- Raises: RB409 illegal transition or change of identity.
+create or replace function capataz_ops.tg_robot_execute__normalize()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now constant timestamp := capataz.utc_now();
+  v_seconds double precision;
+  v_estimate integer;
+begin
+  if tg_op = 'INSERT' then
+    NEW.started_at := coalesce(NEW.started_at, v_now);
+    NEW.timeout_seconds := coalesce(NEW.timeout_seconds, 1800);
+    if NEW.current_step is not null then
+      NEW.step_start_time := greatest(coalesce(NEW.step_start_time, NEW.started_at), NEW.started_at);
+    end if;
+    if NEW.execution_state not in ('COMPLETED', 'FAILED', 'CANCELLED') then
+      NEW.completed_at := null;
+      NEW.duration_ms := null;
+      return NEW;
+    end if;
+  else
+    if (NEW.execute_id, NEW.robot_id, NEW.module_name) is distinct from (OLD.execute_id, OLD.robot_id, OLD.module_name) then
+      raise exception using
+        errcode = 'RB409',
+        message = format('execution "%s" keeps its id, robot and module', OLD.execute_id),
+        detail = format('robot_id is "%s", module_name "%s".', OLD.robot_id, OLD.module_name),
+        hint = 'Open another execution instead.';
+    end if;
+
+    if NEW.execution_state <> OLD.execution_state
+       and not (
+         OLD.execution_state = 'RUNNING' and NEW.execution_state <> 'PENDING'
+         or OLD.execution_state = 'PENDING' and NEW.execution_state in ('RUNNING', 'FAILED', 'CANCELLED')
+         or OLD.execution_state in ('PAUSED', 'RETRYING')
+           and NEW.execution_state in ('RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')
+       )
+    then
+      raise exception using
+        errcode = 'RB409',
+        message = format(
+          'execution "%s" cannot go from %s to %s', NEW.execute_id, OLD.execution_state, NEW.execution_state
+        ),
+        detail = format('execution_state is %s.', OLD.execution_state),
+        hint = case
+          when OLD.execution_state in ('COMPLETED', 'FAILED', 'CANCELLED')
+            then 'The attempt has ended: claim the robot again.'
+          else 'See the state machine in docs/state-machines.md.'
+        end;
+    end if;
+
+    if OLD.execution_state not in ('COMPLETED', 'FAILED', 'CANCELLED') then
+      if NEW.timeout_seconds is null then
+        NEW.timeout_seconds := OLD.timeout_seconds;
+      end if;
+
+      -- steps
+      if NEW.current_step is not null then
+        if OLD.current_step is null
+           or NEW.current_step <> OLD.current_step
+           or NEW.step_category is distinct from OLD.step_category
+        then
+          NEW.step_start_time := greatest(v_now, NEW.started_at);
+          NEW.step_duration_ms := 0;
+        else
+          NEW.step_start_time := coalesce(OLD.step_start_time, NEW.started_at);
+          NEW.step_duration_ms := capataz_ops._milliseconds(NEW.step_start_time, v_now);
+        end if;
+      end if;
+      if NEW.total_steps < NEW.completed_steps then
+        NEW.total_steps := NEW.completed_steps;
+      end if;
+      if (NEW.completed_steps <> OLD.completed_steps or NEW.total_steps <> OLD.total_steps)
+         and NEW.progress_percentage = OLD.progress_percentage
+      then
+        NEW.progress_percentage := greatest(
+          OLD.progress_percentage, floor(100.0 * NEW.completed_steps / NEW.total_steps)::smallint
+        );
+      end if;
+
+      -- peaks
+      if NEW.cpu_usage_percent is distinct from OLD.cpu_usage_percent
+         or NEW.memory_usage_mb is distinct from OLD.memory_usage_mb
+         or NEW.disk_io_mb is distinct from OLD.disk_io_mb
+         or NEW.network_io_mb is distinct from OLD.network_io_mb
+      then
+        NEW.resource_peak_usage := coalesce(NEW.resource_peak_usage, '{}') || jsonb_strip_nulls(jsonb_build_object(
+          'max_cpu', greatest(
+            NEW.cpu_usage_percent, OLD.cpu_usage_percent, (OLD.resource_peak_usage ->> 'max_cpu')::numeric
+          ),
+          'max_memory', greatest(
+            NEW.memory_usage_mb, OLD.memory_usage_mb, (OLD.resource_peak_usage ->> 'max_memory')::integer
+          ),
+          'max_disk_io', greatest(
+            NEW.disk_io_mb, OLD.disk_io_mb, (OLD.resource_peak_usage ->> 'max_disk_io')::integer
+          ),
+          'max_network_io', greatest(
+            NEW.network_io_mb, OLD.network_io_mb, (OLD.resource_peak_usage ->> 'max_network_io')::integer
+          )
+        ));
+      end if;
+    end if;
+  end if;
+
+  if NEW.execution_state in ('COMPLETED', 'FAILED', 'CANCELLED') then
+    NEW.completed_at := greatest(coalesce(NEW.completed_at, v_now), NEW.started_at);
+    NEW.duration_ms := capataz_ops._milliseconds(NEW.started_at, NEW.completed_at);
+    NEW.has_permit := false;
+    if tg_op = 'INSERT' or OLD.execution_state not in ('COMPLETED', 'FAILED', 'CANCELLED') then
+      if NEW.execution_state = 'COMPLETED' then
+        NEW.progress_percentage := 100;
+      elsif NEW.execution_state = 'FAILED' and NEW.error_category is null then
+        NEW.error_category := 'PROCESSING';
+      end if;
+      if NEW.step_start_time is not null then
+        NEW.step_duration_ms := capataz_ops._milliseconds(NEW.step_start_time, NEW.completed_at);
+      end if;
+      if NEW.items_processed is not null and NEW.duration_ms > 0 then
+        NEW.throughput_items_per_sec := least(round(NEW.items_processed * 1000.0 / NEW.duration_ms, 2), 999999.99);
+      end if;
+      -- the API gives the score with the answer: it has the robot's row at hand
+      if NEW.answered_status is null then
+        select r.estimated_duration_minutes into v_estimate
+        from capataz.robots as r
+        where r.robot_id = NEW.robot_id;
+        NEW.efficiency_score := least(
+          1, coalesce(v_estimate * 60000.0 / nullif(NEW.duration_ms, 0), 1)
+        );
+      end if;
+    end if;
+  elsif NEW.completed_at is not null or NEW.duration_ms is not null then
+    NEW.completed_at := null;
+    NEW.duration_ms := null;
+  else
+    v_seconds := extract(epoch from v_now - NEW.started_at)::double precision;
+    if v_seconds > 0 then
+      if NEW.progress_percentage > 0 then
+        NEW.estimated_completion_at := greatest(
+          v_now + make_interval(secs => v_seconds * (100 - NEW.progress_percentage) / NEW.progress_percentage),
+          NEW.started_at
+        );
+        NEW.processing_rate := least(NEW.progress_percentage * 60.0 / v_seconds, 999999.99);
+      end if;
+      if NEW.items_processed is not null then
+        NEW.throughput_items_per_sec := least(NEW.items_processed / v_seconds, 999999.99);
+      end if;
+    end if;
+  end if;
+  return NEW;
+end
+$$;
+
+comment on function capataz_ops.tg_robot_execute__normalize() is
+  'State machine and derived columns of robot_execute.';
+
+create or replace trigger _100_normalize
+  before insert or update on capataz.robot_execute
+  for each row
+  execute function capataz_ops.tg_robot_execute__normalize();

@@ -1,0 +1,107 @@
+-- robot_execute: the robot follows its active execution (design 5), where plain SQL changed executions alone.
+-- A new active execution makes its robot PROCESSING; COMPLETED completes it; FAILED makes it RETRYING while retries are left
+-- and the error is no VALIDATION error, else FAILED; CANCELLED cancels it; a deleted active execution hands it back.
+-- The API changes both tables in one statement, so that here is nothing left to do.
+-- Locks:  robots rows. Writes: robots (only where something is missing).
+-- Raises: RB409 where the robot does not allow it (such as an execution for a robot that has ended).
+create or replace function capataz_ops.tg_robot_execute__robots_insert()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_active text[];
+begin
+  select array_agg(n.robot_id::text) into v_active
+  from new_rows as n
+  where n.completed_at is null;
+  if v_active is not null
+     and exists (
+       select from capataz.robots as r where r.robot_id = any (v_active) and r.status <> 'PROCESSING'
+     )
+  then
+    update capataz.robots as r
+    set status = 'PROCESSING'
+    where r.robot_id = any (v_active)
+      and r.status <> 'PROCESSING';
+  end if;
+  return null;
+end
+$$;
+
+comment on function capataz_ops.tg_robot_execute__robots_insert() is
+  'Makes robots PROCESSING for which plain SQL opened executions.';
+
+create or replace function capataz_ops.tg_robot_execute__robots_update()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ended text[];
+begin
+  select array_agg(n.robot_id::text) into v_ended
+  from new_rows as n
+  where n.completed_at is not null;
+  if v_ended is not null
+     and exists (
+       select from capataz.robots as r where r.robot_id = any (v_ended) and r.status = 'PROCESSING'
+     )
+  then
+    perform capataz_ops._settle_robots(v_ended, false);
+  end if;
+  return null;
+end
+$$;
+
+comment on function capataz_ops.tg_robot_execute__robots_update() is
+  'Moves robots whose executions plain SQL ended.';
+
+create or replace function capataz_ops.tg_robot_execute__robots_delete()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ended text[];
+begin
+  select array_agg(o.robot_id::text) into v_ended
+  from old_rows as o
+  where o.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING');
+  if v_ended is not null
+     and exists (
+       select from capataz.robots as r where r.robot_id = any (v_ended) and r.status = 'PROCESSING'
+     )
+  then
+    perform capataz_ops._settle_robots(v_ended, true);
+  end if;
+  return null;
+end
+$$;
+
+comment on function capataz_ops.tg_robot_execute__robots_delete() is
+  'Hands robots back whose active execution was deleted.';
+
+create or replace trigger _500_robots_insert
+  after insert on capataz.robot_execute
+  referencing new table as new_rows
+  for each statement
+  execute function capataz_ops.tg_robot_execute__robots_insert();
+
+create or replace trigger _500_robots_update
+  after update on capataz.robot_execute
+  referencing new table as new_rows
+  for each statement
+  execute function capataz_ops.tg_robot_execute__robots_update();
+
+create or replace trigger _500_robots_delete
+  after delete on capataz.robot_execute
+  referencing old table as old_rows
+  for each statement
+  execute function capataz_ops.tg_robot_execute__robots_delete();
