@@ -37,10 +37,12 @@ comment on type capataz.step_category_enum is 'Kind of a step within an executio
 -- Column defaults need the clock before the replaceable functions exist; sql/functions/shared/utc_now.sql documents it.
 create or replace function capataz.utc_now()
   returns timestamp
-  language sql
+  language plpgsql
   stable
   parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
-  select pg_catalog.timezone('UTC', pg_catalog.now())
+begin
+  return pg_catalog.timezone('UTC', pg_catalog.now());
+end
 $$;

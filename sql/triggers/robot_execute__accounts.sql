@@ -97,7 +97,7 @@ begin
   if not exists (select from new_rows as n where n.completed_at is not null) then
     return null;
   end if;
-  for v_permit in
+  for v_permit in  -- nothing where no row held a permit
     select p.module_name, sum(p.permits)::integer as given
     from (
       select o.module_name, 1 as permits from old_rows as o where o.has_permit

@@ -21,6 +21,9 @@ begin
     if NEW.current_step is not null then
       NEW.step_start_time := greatest(coalesce(NEW.step_start_time, NEW.started_at), NEW.started_at);
     end if;
+    if num_nonnulls(NEW.cpu_usage_percent, NEW.memory_usage_mb, NEW.disk_io_mb, NEW.network_io_mb) > 0 then
+      NEW.resource_peak_usage := capataz_ops._peak_usage(NEW, NEW.resource_peak_usage);
+    end if;
     if NEW.execution_state not in ('COMPLETED', 'FAILED', 'CANCELLED') then
       NEW.completed_at := null;
       NEW.duration_ms := null;
@@ -85,26 +88,10 @@ begin
         );
       end if;
 
-      -- peaks
-      if NEW.cpu_usage_percent is distinct from OLD.cpu_usage_percent
-         or NEW.memory_usage_mb is distinct from OLD.memory_usage_mb
-         or NEW.disk_io_mb is distinct from OLD.disk_io_mb
-         or NEW.network_io_mb is distinct from OLD.network_io_mb
+      if (NEW.cpu_usage_percent, NEW.memory_usage_mb, NEW.disk_io_mb, NEW.network_io_mb)
+           is distinct from (OLD.cpu_usage_percent, OLD.memory_usage_mb, OLD.disk_io_mb, OLD.network_io_mb)
       then
-        NEW.resource_peak_usage := coalesce(NEW.resource_peak_usage, '{}') || jsonb_strip_nulls(jsonb_build_object(
-          'max_cpu', greatest(
-            NEW.cpu_usage_percent, OLD.cpu_usage_percent, (OLD.resource_peak_usage ->> 'max_cpu')::numeric
-          ),
-          'max_memory', greatest(
-            NEW.memory_usage_mb, OLD.memory_usage_mb, (OLD.resource_peak_usage ->> 'max_memory')::integer
-          ),
-          'max_disk_io', greatest(
-            NEW.disk_io_mb, OLD.disk_io_mb, (OLD.resource_peak_usage ->> 'max_disk_io')::integer
-          ),
-          'max_network_io', greatest(
-            NEW.network_io_mb, OLD.network_io_mb, (OLD.resource_peak_usage ->> 'max_network_io')::integer
-          )
-        ));
+        NEW.resource_peak_usage := capataz_ops._peak_usage(NEW, OLD.resource_peak_usage);
       end if;
     end if;
   end if;

@@ -1,6 +1,7 @@
 -- robots: the active execution follows the robot (design 5): after every statement a PROCESSING robot has exactly one
 -- active execution and no other robot has any. The API changes both tables in one statement, so that here is nothing
 -- left to do; plain SQL on robots alone is completed here.
+-- Also tells listening workers that work is due (_notify_work): one look at the changed rows serves both.
 -- Locks:  robot_execute rows of robots that left PROCESSING. Writes: robot_execute (only where something is missing).
 -- Raises: RB429 where the module's max_concurrency allows no further execution.
 create or replace function capataz_ops.tg_robots__executions_insert()
@@ -12,12 +13,19 @@ create or replace function capataz_ops.tg_robots__executions_insert()
 as $$
 declare
   v_begun text[];
+  v_waiting text[];
 begin
-  select array_agg(n.robot_id::text) into v_begun
-  from new_rows as n
-  where n.status = 'PROCESSING';
+  select
+    array_agg(n.robot_id::text) filter (where n.status = 'PROCESSING'),
+    array_agg(distinct n.module_name::text) filter (where n.status = 'PENDING' and n.available_at <= n.updated_at)
+  into v_begun, v_waiting
+  from new_rows as n;
+
   if v_begun is not null then
     perform capataz_ops._open_executions(v_begun);
+  end if;
+  if v_waiting is not null then
+    perform capataz_ops._notify_work(v_waiting);
   end if;
   return null;
 end
@@ -37,14 +45,16 @@ as $$
 declare
   v_begun text[];
   v_left text[];
+  v_waiting text[];
 begin
   select
-    array_agg(n.robot_id::text) filter (where n.status = 'PROCESSING'),
-    array_agg(n.robot_id::text) filter (where o.status = 'PROCESSING')
-  into v_begun, v_left
+    array_agg(n.robot_id::text) filter (where n.status = 'PROCESSING' and o.status <> 'PROCESSING'),
+    array_agg(n.robot_id::text) filter (where o.status = 'PROCESSING' and n.status <> 'PROCESSING'),
+    array_agg(distinct n.module_name::text)
+      filter (where n.status in ('PENDING', 'RETRYING') and n.available_at <= n.updated_at)
+  into v_begun, v_left, v_waiting
   from new_rows as n
-  join old_rows as o on o.robot_id = n.robot_id
-  where n.status <> o.status;
+  join old_rows as o on o.robot_id = n.robot_id;
 
   if v_begun is not null
      and cardinality(v_begun) > (
@@ -66,6 +76,9 @@ begin
      )
   then
     perform capataz_ops._close_executions(v_left);
+  end if;
+  if v_waiting is not null then
+    perform capataz_ops._notify_work(v_waiting);
   end if;
   return null;
 end

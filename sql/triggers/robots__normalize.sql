@@ -60,7 +60,11 @@ begin
       end::capataz.processing_tier_enum;
     end if;
 
-    if NEW.status = OLD.status then
+    if NEW.status = 'PROCESSING' and OLD.status in ('PENDING', 'RETRYING') then
+      NEW.started_at := NEW.updated_at;
+      NEW.completed_at := null;
+      return NEW;
+    elsif NEW.status = OLD.status then
       if NEW.status in ('PENDING', 'RETRYING') then
         if NEW.priority <> OLD.priority or NEW.module_name <> OLD.module_name then
           NEW.available_at := greatest(NEW.available_at, v_now);
@@ -72,9 +76,6 @@ begin
           detail = format('It runs in "%s".', OLD.module_name),
           hint = 'Release it first with release_robots.';
       end if;
-    elsif NEW.status = 'PROCESSING' and OLD.status in ('PENDING', 'RETRYING') then
-      NEW.started_at := greatest(NEW.created_at, v_now);
-      NEW.completed_at := null;
     elsif NEW.status = 'COMPLETED' and OLD.status = 'PROCESSING' then
       NEW.completed_at := coalesce(nullif(NEW.completed_at, OLD.completed_at), v_now);
     elsif NEW.status = 'FAILED' and OLD.status in ('PENDING', 'PROCESSING', 'RETRYING') then
@@ -137,7 +138,9 @@ begin
 
   -- what every row that has ended shows, and no other
   if NEW.status in ('COMPLETED', 'FAILED') then
-    NEW.started_at := greatest(NEW.started_at, NEW.created_at);
+    if NEW.started_at < NEW.created_at then
+      NEW.started_at := NEW.created_at;
+    end if;
     NEW.completed_at := greatest(coalesce(NEW.completed_at, v_now), NEW.started_at, NEW.created_at);
     NEW.processing_time_ms := capataz_ops._milliseconds(NEW.started_at, NEW.completed_at);
     NEW.actual_duration_minutes := round(NEW.processing_time_ms / 60000.0)::integer;

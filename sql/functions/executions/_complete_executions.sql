@@ -5,7 +5,7 @@
 -- Raises: nothing.
 create or replace function capataz_ops._complete_executions(p_completions capataz_ops.completion[])
   returns table (place bigint, execute_id text)
-  language sql
+  language plpgsql
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
@@ -13,26 +13,33 @@ create or replace function capataz_ops._complete_executions(p_completions capata
   set enable_hashjoin = off
   set enable_mergejoin = off
 as $$
+#variable_conflict use_column
+declare
+  v_now constant timestamp := capataz.utc_now();
+begin
+  return query
   with ended as (
     update capataz.robot_execute as e
     set execution_state = 'COMPLETED',
-        completed_at = c.now,
+        completed_at = v_now,
         answered_status = 'COMPLETED',
         efficiency_score = case
-          when r.estimated_duration_minutes is null or c.now <= e.started_at then 1
+          when r.estimated_duration_minutes is null then 1
           else least(
-            1, r.estimated_duration_minutes * 60000.0 / capataz_ops._milliseconds(e.started_at, c.now)
+            1,
+            coalesce(
+              r.estimated_duration_minutes * 60000.0 / nullif(capataz_ops._milliseconds(e.started_at, v_now), 0), 1
+            )
           )
         end
     from unnest(p_completions) with ordinality as g (
       execute_id, output_data, performance_metrics, confidence_score, completeness_score, resource_usage_mb, place
     )
-    cross join (select capataz.utc_now() as now) as c
     cross join capataz.robots as r
     where e.execute_id = g.execute_id
       and r.robot_id = e.robot_id
       and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
-      and e.started_at + e.timeout_seconds * interval '1 second' >= c.now
+      and e.started_at + e.timeout_seconds * interval '1 second' >= v_now
     returning
       g.place, e.execute_id, e.robot_id, g.output_data, g.performance_metrics, g.confidence_score, g.completeness_score,
       g.resource_usage_mb, (e.resource_peak_usage ->> 'max_memory')::integer as peak_memory_mb
@@ -48,7 +55,8 @@ as $$
     where r.robot_id = d.robot_id
   )
   select d.place, d.execute_id::text
-  from ended as d
+  from ended as d;
+end
 $$;
 
 comment on function capataz_ops._complete_executions(capataz_ops.completion[]) is

@@ -7,7 +7,7 @@
 -- Raises: nothing.
 create or replace function capataz_ops._fail_executions(p_failures capataz_ops.failure[], p_is_answer boolean)
   returns table (place bigint, execute_id text, status capataz.robot_status_enum)
-  language sql
+  language plpgsql
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
@@ -15,10 +15,15 @@ create or replace function capataz_ops._fail_executions(p_failures capataz_ops.f
   set enable_hashjoin = off
   set enable_mergejoin = off
 as $$
+#variable_conflict use_column
+declare
+  v_now constant timestamp := capataz.utc_now();
+begin
+  return query
   with ended as (
     update capataz.robot_execute as e
     set execution_state = 'FAILED',
-        completed_at = c.now,
+        completed_at = v_now,
         error_category = f.error_category,
         error_message = left(f.error_message, 10000),
         error_stack_trace = left(f.error_stack_trace, 100000),
@@ -26,7 +31,6 @@ as $$
     from unnest(p_failures) with ordinality as f (
       execute_id, error_category, error_message, error_details, error_stack_trace, is_retryable, place
     )
-    cross join (select capataz.utc_now() as now) as c
     cross join capataz.robots as r
     cross join lateral (
       select
@@ -38,7 +42,7 @@ as $$
     where e.execute_id = f.execute_id
       and r.robot_id = e.robot_id
       and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
-      and (not p_is_answer or e.started_at + e.timeout_seconds * interval '1 second' >= c.now)
+      and (not p_is_answer or e.started_at + e.timeout_seconds * interval '1 second' >= v_now)
     returning f.place, e.execute_id, e.robot_id, e.current_step, o.status, f.error_category, f.error_message, f.error_details
   ), moved as (
     update capataz.robots as r
@@ -51,7 +55,8 @@ as $$
     where r.robot_id = d.robot_id
   )
   select d.place, d.execute_id::text, d.status
-  from ended as d
+  from ended as d;
+end
 $$;
 
 comment on function capataz_ops._fail_executions(capataz_ops.failure[], boolean) is

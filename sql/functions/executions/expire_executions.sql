@@ -11,6 +11,7 @@ create or replace function capataz.expire_executions(p_limit bigint default 1000
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
 as $$
 declare

@@ -18,6 +18,7 @@ create or replace function capataz.fail_execution(
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_status capataz.robot_status_enum;

@@ -11,6 +11,7 @@ create or replace function capataz.fail_executions(p_results jsonb)
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

@@ -28,10 +28,12 @@ create or replace function capataz.report_progress(
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
 as $$
 declare
   v_state capataz.execution_state_enum;
+  v_progress smallint;
 begin
   if num_nulls(
     p_progress_percentage, p_current_step, p_step_category, p_completed_steps, p_total_steps, p_step_details,
@@ -79,9 +81,15 @@ begin
   where e.execute_id = p_execute_id
     and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
     and e.started_at + e.timeout_seconds * interval '1 second' >= capataz.utc_now()
-  returning e.execution_state into v_state;
+  returning e.execution_state, e.progress_percentage into v_state, v_progress;
   if not found then
     perform capataz_ops._raise_refusal(p_execute_id, 'REPORT');
+  end if;
+  if v_progress <> floor(p_progress_percentage)::smallint then
+    -- the same percentage was given again together with steps: it is taken as it is all the same
+    update capataz.robot_execute as e
+    set progress_percentage = floor(p_progress_percentage)::smallint
+    where e.execute_id = p_execute_id;
   end if;
   return v_state;
 end

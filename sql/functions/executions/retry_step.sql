@@ -10,6 +10,7 @@ create or replace function capataz.retry_step(p_execute_id text, p_error_message
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_execution record;

@@ -34,8 +34,9 @@ begin
        num_nulls(
          v_request.cache_key, v_request.correlation_id, v_request.source_reference, v_request.robot_id,
          v_request.estimated_duration_minutes, v_request.complexity_score, v_request.processing_tier,
-         v_request.security_classification, v_request.compliance_tags, v_request.metadata, v_request.available_at
-       ) = 11
+         v_request.security_classification, v_request.compliance_tags, v_request.available_at
+       ) = 10
+       and (v_request.metadata = '{}') is not false
      )
   then
     return v_request;

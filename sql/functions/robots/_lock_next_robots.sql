@@ -30,8 +30,11 @@ declare
   v_is_changed boolean := false;
   v_afters timestamp[] := array_fill('-infinity'::timestamp, array[4]);
   v_arrivals bigint[] := array_fill(0::bigint, array[4]);
+  v_aged_before constant timestamp := p_now - make_interval(secs => p_aging_seconds);
   v_given bigint;
   v_aged integer;
+  v_oldest timestamp;
+  v_level integer;
   v_rows tid[] := '{}'::tid[];
   v_found tid[];
   v_first timestamp;
@@ -52,44 +55,45 @@ begin
   v_given := coalesce(nullif(current_setting(c_given, true), '')::bigint, floor(random() * 10)::bigint);
   v_aged := ((v_given + p_wanted) / 10 - v_given / 10)::integer;
   if v_aged > 0 then
-    select coalesce(array_agg(a.ctid), '{}') into v_rows
-    from (
-      select r.ctid
+    for i in 2..4 loop
+      select r.available_at into v_first
       from capataz.robots as r
       where r.module_name = p_module_name
-        and r.priority = (
-          select p.priority
-          from unnest(c_priorities, v_afters, v_arrivals) as p (priority, after, arrival)
-          cross join lateral (
-            select o.available_at
-            from capataz.robots as o
-            where o.module_name = p_module_name
-              and o.priority = p.priority
-              and o.status in ('PENDING', 'RETRYING')
-              and o.available_at < p_now - make_interval(secs => p_aging_seconds)
-              and (o.available_at, o.arrival) >= (p.after, p.arrival)
-            order by o.available_at, o.arrival
-            limit 1
-          ) as oldest
-          order by oldest.available_at
-          limit 1
-        )
+        and r.priority = c_priorities[i]
         and r.status in ('PENDING', 'RETRYING')
-        and r.available_at < p_now - make_interval(secs => p_aging_seconds)
+        and r.available_at < v_aged_before
+        and (r.available_at, r.arrival) >= (v_afters[i], v_arrivals[i])
       order by r.available_at, r.arrival
-      limit v_aged
-      for no key update skip locked
-    ) as a;
+      limit 1;
+      if found and (v_oldest is null or v_first < v_oldest) then
+        v_oldest := v_first;
+        v_level := i;
+      end if;
+    end loop;
+    if v_level is not null then
+      select coalesce(array_agg(a.ctid), '{}') into v_rows
+      from (
+        select r.ctid
+        from capataz.robots as r
+        where r.module_name = p_module_name
+          and r.priority = c_priorities[v_level]
+          and r.status in ('PENDING', 'RETRYING')
+          and r.available_at < v_aged_before
+          and (r.available_at, r.arrival) >= (v_afters[v_level], v_arrivals[v_level])
+        order by r.available_at, r.arrival
+        limit v_aged
+        for no key update skip locked
+      ) as a;
+    end if;
   end if;
 
   for i in 1..4 loop
     exit when cardinality(v_rows) >= p_wanted;
 
     v_read := pg_stat_get_xact_tuples_returned('capataz.robots_claim_idx'::regclass);
-    select array_agg(n.ctid), (array_agg(n.available_at))[1], (array_agg(n.arrival))[1]
-    into v_found, v_first, v_first_arrival
+    select array_agg(n.ctid) into v_found
     from (
-      select r.ctid, r.available_at, r.arrival
+      select r.ctid
       from capataz.robots as r
       where r.module_name = p_module_name
         and r.priority = c_priorities[i]
@@ -110,6 +114,11 @@ begin
         v_hints[3 * i - 2] := v_milliseconds + v_read / 40;  -- 25 us per entry: about 2 % of a session's time
       end if;
       if v_found is not null or v_afters[i] = '-infinity' then
+        v_first := null;
+        v_first_arrival := null;
+        select r.available_at, r.arrival into v_first, v_first_arrival
+        from capataz.robots as r
+        where r.ctid = v_found[1];
         v_hints[3 * i - 1] :=
           (extract(epoch from coalesce(v_first, p_now - interval '2 seconds')) * 1000000)::bigint;
         v_hints[3 * i] := coalesce(v_first_arrival, 0);

@@ -5,14 +5,16 @@
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._robot_id_prefix(p_robot_type text, p_now timestamp)
   returns text
-  language sql
+  language plpgsql
   stable
   parallel safe
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(nullif(left(regexp_replace(lower(p_robot_type), '[^a-z0-9]', '', 'g'), 20), ''), 'robot')
-    || '_' || to_char(p_now, 'YYYYMMDDHH24MISSMS') || '_'
+begin
+  return coalesce(nullif(left(regexp_replace(lower(p_robot_type), '[^a-z0-9]', '', 'g'), 20), ''), 'robot')
+    || '_' || to_char(p_now, 'YYYYMMDDHH24MISSMS') || '_';
+end
 $$;
 
 comment on function capataz_ops._robot_id_prefix(text, timestamp) is

@@ -10,6 +10,7 @@ create or replace function capataz.cancel_robot(p_robot_id text, p_reason text d
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_robot record;

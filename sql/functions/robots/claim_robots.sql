@@ -28,26 +28,28 @@ create or replace function capataz.claim_robots(
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
   v_now constant timestamp := capataz.utc_now();
-  v_wanted integer;
+  v_wanted integer := least(greatest(coalesce(p_batch_size, 1), 0), 1001)::integer;
   v_module record;
   v_rows tid[];
   v_prefix text;
   v_is_probe boolean := false;
   v_free bigint;
 begin
-  perform capataz_ops._check_number('batch_size', p_batch_size, 1, 1000);
-  v_wanted := coalesce(p_batch_size, 1)::integer;
-  if p_worker_id is not null then
+  if not (v_wanted between 1 and 1000 and num_nulls(p_worker_id, p_timeout_seconds) = 2) then
+    perform capataz_ops._check_number('batch_size', p_batch_size, 1, 1000);
     perform capataz_ops._check_text('worker_id', p_worker_id, 100, false);
+    perform capataz_ops._check_number('timeout_seconds', p_timeout_seconds, 1, 2147483647);
   end if;
-  perform capataz_ops._check_number('timeout_seconds', p_timeout_seconds, 1, 2147483647);
 
-  select m.is_active, m.health_status, s.max_concurrency, s.timeout_seconds, s.priority_aging_seconds into v_module
+  select m.is_active, m.health_status, s.max_concurrency, s.timeout_seconds, s.priority_aging_seconds,
+    s.worker_timeout_seconds * interval '1 second' as worker_timeout
+  into v_module
   from capataz.module_registry as m
   join capataz_ops.module_settings as s on s.module_name = m.module_name
   where m.module_name = p_module_name;
@@ -60,7 +62,25 @@ begin
       hint = 'Register it with register_module.';
   end if;
 
-  perform capataz_ops._expire_module(p_module_name, 20);
+  -- the sweep: two index probes that find nothing, as a rule
+  if exists (
+       select
+       from capataz.robot_execute as e
+       where e.module_name = p_module_name
+         and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+         and e.started_at + e.timeout_seconds * interval '1 second' < v_now
+     )
+     or exists (
+       select
+       from capataz_ops.workers as w
+       where w.module_name = p_module_name
+         and w.stopped_at is null
+         and w.lost_at is null
+         and w.last_heartbeat_at < v_now - v_module.worker_timeout
+     )
+  then
+    perform capataz_ops._expire_module(p_module_name, 20);
+  end if;
 
   if not v_module.is_active then
     return;

@@ -11,6 +11,7 @@ create or replace function capataz.release_robots(p_execute_ids text[])
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_released integer;

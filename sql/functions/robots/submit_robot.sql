@@ -36,6 +36,7 @@ create or replace function capataz.submit_robot(
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_request capataz_ops.robot_request;

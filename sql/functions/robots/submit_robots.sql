@@ -16,6 +16,7 @@ create or replace function capataz.submit_robots(p_robots jsonb)
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

@@ -5,16 +5,17 @@
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._execute_id_prefix()
   returns text
-  language sql
+  language plpgsql
   volatile
   parallel safe
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-  select substr(t.hex, 1, 8) || '-' || substr(t.hex, 9, 4) || '-7'
-  from (
-    select lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') as hex
-  ) as t
+declare
+  v_hex constant text := lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0');
+begin
+  return substr(v_hex, 1, 8) || '-' || substr(v_hex, 9, 4) || '-7';
+end
 $$;
 
 comment on function capataz_ops._execute_id_prefix() is

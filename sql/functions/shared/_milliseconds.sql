@@ -4,14 +4,16 @@
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._milliseconds(p_from timestamp, p_to timestamp)
   returns integer
-  language sql
+  language plpgsql
   immutable
   strict
   parallel safe
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-  select least(greatest(round(extract(epoch from p_to - p_from) * 1000), 0), 2147483647)::integer
+begin
+  return least(greatest(round(extract(epoch from p_to - p_from) * 1000), 0), 2147483647)::integer;
+end
 $$;
 
 comment on function capataz_ops._milliseconds(timestamp, timestamp) is
