@@ -1,6 +1,6 @@
 -- module_registry: derived columns and the rule that failures in a row make a module UNHEALTHY (specification 3.1).
--- BEFORE row trigger: normalises NEW only. At failure_threshold the module becomes UNHEALTHY; consecutive_failures back
--- at 0 lifts it again. Raises RB400 for unusable settings (through _parse_settings).
+-- BEFORE row trigger: normalises NEW only. At failure_threshold the module becomes UNHEALTHY; a success or
+-- activate_module lifts it again. Raises RB400 for unusable settings (through _parse_settings).
 create or replace function capataz_ops.tg_module_registry__normalize()
   returns trigger
   language plpgsql
@@ -18,12 +18,12 @@ begin
     if NEW.consecutive_failures is distinct from OLD.consecutive_failures
        and NEW.health_status is not distinct from OLD.health_status
     then
-      if NEW.consecutive_failures = 0 and OLD.health_status = 'UNHEALTHY' then
-        NEW.health_status := 'HEALTHY';
-      elsif NEW.consecutive_failures >= (
+      if NEW.consecutive_failures >= (
         capataz_ops._parse_settings(NEW.module_name, NEW.registration_data)
       ).failure_threshold then
         NEW.health_status := 'UNHEALTHY';
+      elsif NEW.consecutive_failures < OLD.consecutive_failures and OLD.health_status = 'UNHEALTHY' then
+        NEW.health_status := 'HEALTHY';  -- they only become fewer by a success or by activate_module
       end if;
     end if;
   end if;

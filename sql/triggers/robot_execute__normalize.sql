@@ -76,6 +76,9 @@ begin
           NEW.step_start_time := coalesce(OLD.step_start_time, NEW.started_at);
           NEW.step_duration_ms := capataz_ops._milliseconds(NEW.step_start_time, v_now);
         end if;
+      elsif OLD.current_step is not null then
+        NEW.step_start_time := null;
+        NEW.step_duration_ms := null;
       end if;
       if NEW.total_steps < NEW.completed_steps then
         NEW.total_steps := NEW.completed_steps;

@@ -7,7 +7,6 @@ create or replace function capataz_ops.tg_robot_execute__steps()
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
-  set enable_nestloop = off
 as $$
 declare
   v_steps capataz_ops.execution_steps[];
@@ -20,22 +19,38 @@ begin
 
   select array_agg(
     row(
-      o.execute_id, 0, o.current_step, o.step_category, coalesce(o.step_start_time, o.started_at),
-      capataz_ops._milliseconds(
-        coalesce(o.step_start_time, o.started_at), coalesce(n.completed_at, n.step_start_time)
-      ),
-      1
+      c.execute_id, 0, c.old_step, c.old_category, c.old_start,
+      capataz_ops._milliseconds(c.old_start, coalesce(c.new_end, c.new_start, capataz.utc_now())), 1
     )::capataz_ops.execution_steps
   )
   into v_steps
-  from old_rows as o
-  join new_rows as n on n.execute_id = o.execute_id
-  where o.current_step is not null
-    and o.completed_at is null
+  from (
+    -- old and new row of each execution side by side; a join of transition tables may be planned as a nested loop
+    select
+      b.execute_id,
+      max(b.current_step) filter (where b.is_old) as old_step,
+      max(b.step_category) filter (where b.is_old) as old_category,
+      max(coalesce(b.step_start_time, b.started_at)) filter (where b.is_old) as old_start,
+      max(b.completed_at) filter (where b.is_old) as old_end,
+      max(b.current_step) filter (where not b.is_old) as new_step,
+      max(b.step_category) filter (where not b.is_old) as new_category,
+      max(b.step_start_time) filter (where not b.is_old) as new_start,
+      max(b.completed_at) filter (where not b.is_old) as new_end
+    from (
+      select true as is_old, o.execute_id, o.current_step, o.step_category, o.step_start_time, o.started_at, o.completed_at
+      from old_rows as o
+      union all
+      select false, n.execute_id, n.current_step, n.step_category, n.step_start_time, n.started_at, n.completed_at
+      from new_rows as n
+    ) as b
+    group by b.execute_id
+  ) as c
+  where c.old_step is not null
+    and c.old_end is null
     and (
-      n.completed_at is not null
-      or n.current_step is distinct from o.current_step
-      or n.step_category is distinct from o.step_category
+      c.new_end is not null
+      or c.new_step is distinct from c.old_step
+      or c.new_category is distinct from c.old_category
     );
   if v_steps is not null then
     perform capataz_ops._keep_steps(v_steps);

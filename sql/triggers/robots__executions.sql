@@ -40,7 +40,6 @@ create or replace function capataz_ops.tg_robots__executions_update()
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
-  set enable_nestloop = off
 as $$
 declare
   v_begun text[];
@@ -48,13 +47,28 @@ declare
   v_waiting text[];
 begin
   select
-    array_agg(n.robot_id::text) filter (where n.status = 'PROCESSING' and o.status <> 'PROCESSING'),
-    array_agg(n.robot_id::text) filter (where o.status = 'PROCESSING' and n.status <> 'PROCESSING'),
-    array_agg(distinct n.module_name::text)
-      filter (where n.status in ('PENDING', 'RETRYING') and n.available_at <= n.updated_at)
+    array_agg(c.robot_id) filter (where c.is_processing and not c.was_processing),
+    array_agg(c.robot_id) filter (where c.was_processing and not c.is_processing),
+    array_agg(distinct c.waiting_in) filter (where c.waiting_in is not null)
   into v_begun, v_left, v_waiting
-  from new_rows as n
-  join old_rows as o on o.robot_id = n.robot_id;
+  from (
+    -- old and new row of each robot side by side; a join of transition tables may be planned as a nested loop
+    select
+      b.robot_id::text as robot_id,
+      bool_or(b.status = 'PROCESSING' and b.is_old) as was_processing,
+      bool_or(b.status = 'PROCESSING' and not b.is_old) as is_processing,
+      max(b.module_name::text) filter (
+        where not b.is_old and b.status in ('PENDING', 'RETRYING') and b.available_at <= b.updated_at
+      ) as waiting_in
+    from (
+      select true as is_old, o.robot_id, o.status, o.module_name, o.available_at, o.updated_at
+      from old_rows as o
+      union all
+      select false, n.robot_id, n.status, n.module_name, n.available_at, n.updated_at
+      from new_rows as n
+    ) as b
+    group by b.robot_id
+  ) as c;
 
   if v_begun is not null
      and cardinality(v_begun) > (

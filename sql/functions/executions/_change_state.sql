@@ -13,6 +13,9 @@ create or replace function capataz_ops._change_state(
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_state capataz.execution_state_enum;

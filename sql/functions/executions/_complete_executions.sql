@@ -9,9 +9,6 @@ create or replace function capataz_ops._complete_executions(p_completions capata
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
-  set enable_hashjoin = off
-  set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare

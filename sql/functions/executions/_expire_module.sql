@@ -11,7 +11,6 @@ create or replace function capataz_ops._expire_module(p_module_name text, p_limi
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();

@@ -11,9 +11,6 @@ create or replace function capataz_ops._fail_executions(p_failures capataz_ops.f
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
-  set enable_hashjoin = off
-  set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare

@@ -14,7 +14,6 @@ create or replace function capataz_ops._fail_silent(
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
 as $$
 declare
   v_robot_ids text[];

@@ -1,7 +1,7 @@
 -- capataz_ops._lose_worker(p_worker_id, p_module_name) -> integer
 --
 -- Takes a silent worker's executions in a module away (category WORKER_LOST: costs a retry, due at once); returns how many.
--- Locks:  robots (by robot_id, skip locked), then as the failing of executions; workers. Writes: robot_execute, robots, workers.
+-- Locks:  workers row (skip locked), robots (by robot_id, skip locked), then as the failing of executions. Writes: robot_execute, robots, workers.
 -- Raises: nothing.
 create or replace function capataz_ops._lose_worker(p_worker_id text, p_module_name text)
   returns integer
@@ -9,12 +9,21 @@ create or replace function capataz_ops._lose_worker(p_worker_id text, p_module_n
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
 as $$
 declare
   v_ids text[];
   v_lost integer := 0;
 begin
+  -- before the module's row, as the order of locks demands
+  perform
+  from capataz_ops.workers as w
+  where w.worker_id = p_worker_id
+    and w.module_name = p_module_name
+  for no key update skip locked;
+  if not found then
+    return 0;
+  end if;
+
   select array_agg(e.execute_id::text) into v_ids
   from capataz.robot_execute as e
   where e.module_name = p_module_name

@@ -18,9 +18,6 @@ create or replace function capataz_ops._refusals(p_execute_ids text[], p_action 
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
-  set enable_hashjoin = off
-  set enable_mergejoin = off
 as $$
   select
     i.place,

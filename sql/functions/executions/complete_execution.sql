@@ -18,6 +18,8 @@ create or replace function capataz.complete_execution(
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
 begin
   -- one expression for the good case; which rule is broken is looked up only where one is
@@ -37,6 +39,7 @@ begin
   perform
   from capataz.robots as r
   where r.robot_id = (select e.robot_id from capataz.robot_execute as e where e.execute_id = p_execute_id)
+    and r.status = 'PROCESSING'
   for no key update;
   perform
   from capataz_ops._complete_executions(array[row(

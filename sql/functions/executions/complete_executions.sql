@@ -11,6 +11,8 @@ create or replace function capataz.complete_executions(p_results jsonb)
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -13,6 +13,7 @@ create or replace function capataz.expire_executions(p_limit bigint default 1000
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();

@@ -19,6 +19,8 @@ create or replace function capataz.fail_execution(
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_status capataz.robot_status_enum;

@@ -10,7 +10,9 @@ create or replace function capataz.stop_worker(p_worker_id text)
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_ids text[];

@@ -12,6 +12,7 @@ create or replace function capataz_ops._fold_module(p_module_name text, p_wait b
   security definer
   set search_path = pg_catalog, pg_temp
   set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_started constant timestamptz := clock_timestamp();

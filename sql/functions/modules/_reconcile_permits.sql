@@ -1,9 +1,10 @@
 -- capataz_ops._reconcile_permits(p_module_name) -> void
 --
 -- Makes free units + active executions = max_concurrency again, exactly, and spreads the free units over 8 rows.
--- Needed after a limit was set on a running module, and harmless at any time: whoever takes a unit holds a row that
--- this waits for, and whoever gives one back adds to what is counted here (ADR 0007). Adopts executions without permit.
--- Locks:  module_permits rows of the module (for update), robot_execute rows it adopts (skip locked).
+-- Needed after a limit was set on a running module, and harmless at any time: whoever takes a unit holds a row (then this
+-- leaves it for the next time), and whoever gives one back adds to what is counted here (ADR 0007). Adopts executions
+-- without a permit. It never waits.
+-- Locks:  module_permits rows of the module, robot_execute rows it adopts (both skip locked).
 -- Writes: module_permits, robot_execute.has_permit.
 -- Raises: nothing.
 create or replace function capataz_ops._reconcile_permits(p_module_name text)
@@ -12,17 +13,22 @@ create or replace function capataz_ops._reconcile_permits(p_module_name text)
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
 as $$
 declare
   v_limit integer;
   v_free bigint;
 begin
   perform
-  from capataz_ops.module_permits as p
-  where p.module_name = p_module_name
-  order by p.permit_id
-  for update;
+  from (
+    select p.permit_id
+    from capataz_ops.module_permits as p
+    where p.module_name = p_module_name
+    for update skip locked
+  ) as l
+  having count(*) = (select count(*) from capataz_ops.module_permits as p where p.module_name = p_module_name);
+  if not found then
+    return;
+  end if;
 
   select s.max_concurrency into v_limit
   from capataz_ops.module_settings as s

@@ -5,7 +5,7 @@
 -- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
 -- Locks:  module_registry row.
 -- Writes: module_registry; by trigger module_settings, module_state, module_permits.
--- Raises: RB400 bad argument, unusable setting or reserved key (names the field).
+-- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB409 module_id taken by another name.
 create or replace function capataz.register_module(
   p_module_name text,
   p_module_version text,
@@ -86,28 +86,48 @@ begin
       hint = 'Leave the key out.';
   end if;
 
-  insert into capataz.module_registry as m (
-    module_id, module_name, module_version, supported_robot_types, health_endpoint, registration_data
-  )
-  values (
-    v_module_id, p_module_name, p_module_version, p_supported_robot_types, p_health_endpoint,
-    (
-      select coalesce(jsonb_object_agg(d.key, d.value), '{}')
-      from jsonb_each(v_data) as d (key, value)
-      where d.value <> 'null'::jsonb
+  loop
+    -- `on conflict do update` of a key column would lock the row so that the foreign key of every submit waits for it;
+    -- a plain update does so only where module_id really changes
+    update capataz.module_registry as m
+    set module_id = v_module_id,
+        module_version = p_module_version,
+        supported_robot_types = p_supported_robot_types,
+        health_endpoint = coalesce(p_health_endpoint, m.health_endpoint),
+        registration_data = (
+          select coalesce(jsonb_object_agg(d.key, d.value), '{}')
+          from jsonb_each(coalesce(m.registration_data, '{}') || v_data) as d (key, value)
+          where d.value <> 'null'::jsonb
+        )
+    where m.module_name = p_module_name
+    returning m.* into v_row;
+    exit when found;
+
+    insert into capataz.module_registry as m (
+      module_id, module_name, module_version, supported_robot_types, health_endpoint, registration_data
     )
-  )
-  on conflict (module_name) do update set
-    module_id = excluded.module_id,
-    module_version = excluded.module_version,
-    supported_robot_types = excluded.supported_robot_types,
-    health_endpoint = coalesce(excluded.health_endpoint, m.health_endpoint),
-    registration_data = (
-      select coalesce(jsonb_object_agg(d.key, d.value), '{}')
-      from jsonb_each(coalesce(m.registration_data, '{}') || v_data) as d (key, value)
-      where d.value <> 'null'::jsonb
+    values (
+      v_module_id, p_module_name, p_module_version, p_supported_robot_types, p_health_endpoint,
+      (
+        select coalesce(jsonb_object_agg(d.key, d.value), '{}')
+        from jsonb_each(v_data) as d (key, value)
+        where d.value <> 'null'::jsonb
+      )
     )
-  returning m.* into v_row;
+    on conflict do nothing
+    returning m.* into v_row;
+    exit when found;
+
+    if exists (
+      select from capataz.module_registry as m where m.module_id = v_module_id and m.module_name <> p_module_name
+    ) then
+      raise exception using
+        errcode = 'RB409',
+        message = format('module_id "%s" is already taken', v_module_id),
+        detail = 'Another module has a name and version that read the same together.',
+        hint = 'Change name, version or environment.';
+    end if;
+  end loop;
 
   v_row.registration_data := v_row.registration_data - 'api_keys';
   return v_row;

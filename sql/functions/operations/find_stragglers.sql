@@ -13,6 +13,7 @@ create or replace function capataz.find_stragglers()
   security definer
   set search_path = pg_catalog, pg_temp
   set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();

@@ -2,8 +2,9 @@
 --
 -- Makes the windows and totals of every module exact as of now, adopts and reconciles permits, writes
 -- capacity_utilization, and drops minutes older than 48 hours. Returns how many modules it folded (specification 3.1).
--- Safe at any time, by anyone, twice at once.
--- Locks:  module_permits, module_registry rows by name, one after the other. Writes: what _fold_module writes.
+-- Safe at any time, by anyone, twice at once; it waits for nobody: a module whose row is locked at that moment is being
+-- folded by whoever holds it, or is left for the next time.
+-- Locks:  module_permits, module_registry rows by name (all skip locked). Writes: what _fold_module writes.
 -- Raises: nothing.
 create or replace function capataz.fold_counters()
   returns integer
@@ -46,27 +47,33 @@ begin
         )
     order by s.module_name
   loop
-    perform capataz_ops._fold_module(v_module.module_name, true);
-    v_folded := v_folded + 1;
+    if capataz_ops._fold_module(v_module.module_name, false) then
+      v_folded := v_folded + 1;
+    end if;
   end loop;
 
-  update capataz.module_registry as m
-  set capacity_utilization = u.utilization
-  from (
-    select
-      s.module_name,
-      case
-        when s.max_concurrency is null then 0.00
-        else round(
-          least(greatest(1 - coalesce(sum(p.free_count), 0)::numeric / s.max_concurrency, 0), 1), 2
-        )
-      end as utilization
-    from capataz_ops.module_settings as s
-    left join capataz_ops.module_permits as p on p.module_name = s.module_name
-    group by s.module_name, s.max_concurrency
-  ) as u
-  where m.module_name = u.module_name
-    and m.capacity_utilization is distinct from u.utilization;
+  for v_module in
+    select m.module_name, u.utilization
+    from (
+      select
+        s.module_name,
+        case
+          when s.max_concurrency is null then 0.00
+          else round(least(greatest(1 - coalesce(sum(p.free_count), 0)::numeric / s.max_concurrency, 0), 1), 2)
+        end as utilization
+      from capataz_ops.module_settings as s
+      left join capataz_ops.module_permits as p on p.module_name = s.module_name
+      group by s.module_name, s.max_concurrency
+    ) as u
+    join capataz.module_registry as m on m.module_name = u.module_name
+    where m.capacity_utilization is distinct from u.utilization
+    order by m.module_name
+    for no key update of m skip locked
+  loop
+    update capataz.module_registry as m
+    set capacity_utilization = v_module.utilization
+    where m.module_name = v_module.module_name;
+  end loop;
   return v_folded;
 end
 $$;

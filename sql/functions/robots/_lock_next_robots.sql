@@ -18,6 +18,7 @@ create or replace function capataz_ops._lock_next_robots(
   security invoker
   set search_path = pg_catalog, pg_temp
   set enable_seqscan = off
+  set jit = off
   set enable_bitmapscan = off
   set enable_sort = off
 as $$
@@ -41,7 +42,8 @@ declare
   v_first_arrival bigint;
   v_read bigint;
 begin
-  v_hints := nullif(current_setting(c_scan, true), '')::bigint[];
+  -- anyone may set these settings to anything: what does not look like ours counts as not there
+  v_hints := substring(current_setting(c_scan, true) from '^[{](?:-?[0-9]{1,18},){11}-?[0-9]{1,18}[}]$')::bigint[];
   if v_hints is not null then
     for i in 1..4 loop
       if v_hints[3 * i - 2] > v_milliseconds then
@@ -52,7 +54,7 @@ begin
   end if;
 
   -- the share of the aged: one in ten; the count begins at random so that new sessions give it too
-  v_given := coalesce(nullif(current_setting(c_given, true), '')::bigint, floor(random() * 10)::bigint);
+  v_given := coalesce(substring(current_setting(c_given, true) from '^[0-9]{1,9}$')::bigint, floor(random() * 10)::bigint);
   v_aged := ((v_given + p_wanted) / 10 - v_given / 10)::integer;
   if v_aged > 0 then
     for i in 2..4 loop

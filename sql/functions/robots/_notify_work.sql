@@ -17,7 +17,10 @@ declare
 begin
   foreach v_module_name in array p_module_names loop
     v_setting := 'capataz.notified_' || to_hex(hashtext(v_module_name));
-    if abs(v_milliseconds - coalesce(nullif(current_setting(v_setting, true), ''), '0')::bigint) >= 50 then
+    -- anyone may set such a setting to anything: what is no number counts as never
+    if abs(
+      v_milliseconds - coalesce(substring(current_setting(v_setting, true) from '^[0-9]{1,18}$'), '0')::bigint
+    ) >= 50 then
       perform set_config(v_setting, v_milliseconds::text, false);
       perform pg_notify('capataz_work', v_module_name);
     end if;

@@ -8,7 +8,6 @@ create or replace function capataz_ops._release_executions(p_execute_ids text[])
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
 as $$
 declare
   v_released integer;

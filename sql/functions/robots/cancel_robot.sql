@@ -11,6 +11,8 @@ create or replace function capataz.cancel_robot(p_robot_id text, p_reason text d
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
 declare
   v_robot record;

@@ -12,10 +12,9 @@ create or replace function capataz.release_robots(p_execute_ids text[])
   security definer
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set jit = off
 as $$
-declare
-  v_released integer;
-  v_repeated integer;
 begin
   if p_execute_ids is null or cardinality(p_execute_ids) > 10000 then
     raise exception using
@@ -25,13 +24,13 @@ begin
       hint = 'Give the execute_ids that claim_robots returned.';
   end if;
 
-  select count(*)::integer into v_repeated
-  from capataz.robot_execute as e
-  where e.execute_id = any (p_execute_ids)
-    and e.answered_status = 'PENDING';
-
-  v_released := capataz_ops._release_executions(p_execute_ids);
-  return v_released + v_repeated;
+  perform capataz_ops._release_executions(p_execute_ids);
+  return (
+    select count(*)::integer
+    from capataz.robot_execute as e
+    where e.execute_id = any (p_execute_ids)
+      and e.answered_status = 'PENDING'
+  );
 end
 $$;
 

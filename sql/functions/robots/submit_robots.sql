@@ -96,7 +96,8 @@ begin
         v_modules[q.place] as chosen,
         coalesce(
           q.robot_id, t.prefix || nextval('capataz.robots_seq'::regclass)
-        ) as new_robot_id
+        ) as new_robot_id,
+        nextval('capataz.robots_arrival_seq'::regclass) as arrival
       from unnest(v_requests) with ordinality as q (
         robot_type, input_data, module_name, priority, available_at, cache_key, correlation_id, source_reference,
         retry_limit, estimated_duration_minutes, complexity_score, processing_tier, security_classification,
@@ -110,16 +111,18 @@ begin
       insert into capataz.robots (
         robot_id, robot_type, module_name, input_data, priority, processing_tier, retry_limit,
         source_reference, correlation_id, estimated_duration_minutes, complexity_score, security_classification,
-        compliance_tags, enterprise_metadata, created_at, available_at, is_routed
+        compliance_tags, enterprise_metadata, created_at, available_at, is_routed, arrival
       )
+      overriding system value
       select
         w.new_robot_id, w.robot_type, w.chosen, w.input_data, w.priority::capataz.priority_enum,
         w.processing_tier::capataz.processing_tier_enum, w.retry_limit, w.source_reference, w.correlation_id,
         w.estimated_duration_minutes, round(coalesce(w.complexity_score, 1.0)::numeric, 1),
         coalesce(w.security_classification, 'STANDARD'), w.compliance_tags, coalesce(w.metadata, '{}'),
-        v_now, greatest(w.available_at, v_now), w.module_name is null
+        v_now, greatest(w.available_at, v_now), w.module_name is null, w.arrival
       from wanted as w
-      order by w.place
+      -- ids that callers bring are locked in their order, so that two calls never wait for each other in a circle
+      order by w.robot_id collate "C" nulls first, w.place
       on conflict do nothing
       returning robot_id
     )

@@ -1,0 +1,85 @@
+# The one entry point. `make help` lists every target. Details are in ops/.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# `make migrate CAPATAZ_DSN=...` deploys anywhere; without it, to the development cluster
+CAPATAZ_DSN ?=
+DB ?= capataz
+
+.PHONY: help up down reset dsn psql migrate dist demo test test-pgtap test-py lint check format bench build freeze venv deps clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## start the private development cluster (Debian's PostgreSQL, pg_cron preloaded) and deploy to it
+	@ops/dev-up
+
+down: ## stop the development cluster (its data stays; ops/cluster down dev --destroy removes it)
+	@ops/cluster down dev
+
+reset: ## make the development cluster's database anew, empty (the cluster stays)
+	@ops/dev-up --reset
+
+dsn: ## print the URL of the development cluster's superuser, and nothing else
+	@ops/cluster dsn dev $(DB)
+
+psql: ## open psql in the development cluster
+	@psql "$$(ops/cluster dsn dev $(DB))"
+
+migrate: ## deploy schema and code to CAPATAZ_DSN (default: the development cluster)
+	@ops/venv runtime
+	@dsn="$(CAPATAZ_DSN)"; [ -n "$$dsn" ] || dsn=$$(ops/cluster dsn dev $(DB)); \
+	  CAPATAZ_DSN="$$dsn" $(BIN)/python -m capataz._cli_deploy migrate
+
+dist: ## write dist/capataz-VERSION.sql, which installs with psql -f
+	@ops/venv runtime
+	@$(BIN)/python -m capataz._cli_deploy dist dist
+
+demo: ## audit the licences of this machine's software with an embedded server; needs no root, no PostgreSQL
+	@ops/venv runtime
+	@$(BIN)/capataz demo
+
+test: ## everything, on a throw-away cluster: lint, pgTAP, pytest (what CI runs)
+	@ops/test all
+
+test-pgtap: ## only the pgTAP tests, on a throw-away cluster; FILES='tests/pgtap/...' selects
+	@ops/test pgtap $(FILES)
+
+test-py: ## only pytest, on a throw-away cluster; ARGS='-k deploy' selects
+	@ops/test py $(ARGS)
+
+lint: ## ruff, mypy, squawk, pgspot, and the rules of replaceable SQL files
+	@ops/venv dev
+	@ops/lint/run
+
+check: lint test-pgtap ## lint, and pgTAP with plpgsql_check over every routine
+
+format: ## format the Python code
+	@ops/venv dev
+	@$(BIN)/ruff format python tests ops
+	@$(BIN)/ruff check --fix python tests ops
+
+bench: ## benchmarks, on their own cluster with fsync on
+	@ops/venv dev
+	@bench/run
+
+build: ## the wheel, in dist/
+	@ops/venv dev
+	@$(BIN)/python -m build --wheel --outdir dist .
+
+freeze: ## record the hash of every new migration as released
+	@ops/venv runtime
+	@$(BIN)/python -m capataz._cli_deploy freeze
+
+venv: ## make or refresh .venv with the development dependencies
+	@ops/venv dev
+
+deps: ## install what the tests need from Debian (as root or with sudo)
+	@ops/deps
+
+clean: ## remove what make made in the checkout; clusters stay
+	@rm -rf dist build .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find python tests ops -name __pycache__ -type d -prune -exec rm -rf {} +

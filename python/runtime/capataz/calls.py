@@ -1,0 +1,661 @@
+"""Every function of the SQL API as a call: its text, its arguments, the type of its answer. No connection, no rules.
+
+A function here has the name of the SQL function and its parameters less ``p_``; ``None`` stands for "the default"
+and is what the database makes of it (design §4). The clients in :mod:`capataz.client` take their methods from
+this module, once blocking and once for asyncio, so nothing is written twice. The SQL text of each call is built
+when the module is imported, never per call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from .errors import InvalidInput
+from .models import (
+    BatchProgress,
+    Check,
+    ClaimedRobot,
+    ExecutionState,
+    HealthCheck,
+    JobRun,
+    Json,
+    Module,
+    ModuleHealth,
+    Outcome,
+    Priority,
+    ProcessingTier,
+    Robot,
+    RobotStatus,
+    StepCategory,
+    Submitted,
+)
+
+T = TypeVar("T")
+Rows = Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[T]):
+    """A prepared call: SQL text, and how its rows become the result."""
+
+    function: str
+    sql: bytes
+    collect: Callable[[Rows], T]
+    lease: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A statement and its arguments, ready to be executed on any connection."""
+
+    statement: Statement[T]
+    arguments: tuple[Any, ...]
+
+
+def _text(function: str, parameters: str, columns: str | None) -> bytes:
+    arguments = ", ".join(f"p_{name} => %s" for name in parameters.split())
+    call = f"capataz.{function}({arguments})"
+    return (f"select {columns} from {call}" if columns else f"select {call}").encode()
+
+
+def _columns(row: type[Any]) -> str:
+    return ", ".join(field.name for field in fields(row))
+
+
+def _one(function: str, parameters: str, row: Callable[..., T], *, lease: bool = False) -> Statement[T]:
+    """A function that answers with exactly one row."""
+
+    def collect(rows: Rows) -> T:
+        return row(*rows[0])
+
+    assert isinstance(row, type)
+    return Statement(function, _text(function, parameters, _columns(row)), collect, lease)
+
+
+def _many(function: str, parameters: str, row: Callable[..., T], *, lease: bool = False) -> Statement[list[T]]:
+    """A function that answers with any number of rows."""
+
+    def collect(rows: Rows) -> list[T]:
+        return [row(*values) for values in rows]
+
+    assert isinstance(row, type)
+    return Statement(function, _text(function, parameters, _columns(row)), collect, lease)
+
+
+def _value(function: str, parameters: str, *, lease: bool = False) -> Statement[Any]:
+    """A function that answers with one value; the name it is given says of which type."""
+
+    def collect(rows: Rows) -> Any:
+        return rows[0][0]
+
+    return Statement(function, _text(function, parameters, None), collect, lease)
+
+
+def _nothing(function: str, parameters: str) -> Statement[None]:
+    """A function that answers with nothing."""
+
+    def collect(rows: Rows) -> None:
+        del rows
+
+    return Statement(function, _text(function, parameters, None), collect, False)
+
+
+# --- arguments -------------------------------------------------------------------------------------------------
+
+
+class JsonText(str):
+    """A JSON document that is already text: sent as it is, its content is checked by the database alone."""
+
+    __slots__ = ()
+
+
+def _encode_extra(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | Iterable):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_encode_extra)
+
+
+def to_json(value: Json, name: str = "value") -> str:
+    """Return ``value`` as JSON text. Dates become ISO texts, UUIDs texts, Decimals numbers.
+
+    Raises:
+        InvalidInput: ``value`` (called ``name`` in the message) holds something JSON has no word for, or NaN.
+    """
+    if isinstance(value, JsonText):
+        return value
+    try:
+        return _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError, ArithmeticError) as error:
+        raise InvalidInput(f"{name} cannot be written as JSON: {error}", hint="Use JSON types only.") from error
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _jsonb(value: Json | None, name: str) -> Jsonb | None:
+    if value is None:
+        return None
+    return Jsonb(to_json(value, name), dumps=_same)
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    """Times of the API are UTC without a zone; a time that has a zone is converted."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def _array(values: Iterable[str] | None) -> list[str] | str | None:
+    if values is None or isinstance(values, str):
+        return values  # a single text is no array: the database says so
+    return list(values)
+
+
+# --- modules ---------------------------------------------------------------------------------------------------
+
+_REGISTER_MODULE = _one(
+    "register_module",
+    "module_name module_version supported_robot_types environment health_endpoint registration_data",
+    Module,
+)
+_ACTIVATE_MODULE = _one("activate_module", "module_name", Module)
+_DEACTIVATE_MODULE = _one("deactivate_module", "module_name reason", Module)
+_RECORD_HEALTH_CHECK: Statement[ModuleHealth] = _value(
+    "record_health_check", "module_name healthy response_time_ms error_message"
+)
+_ROUTE_ROBOT: Statement[str] = _value("route_robot", "robot_type")
+
+
+def register_module(
+    module_name: str,
+    module_version: str,
+    supported_robot_types: Iterable[str],
+    *,
+    environment: str | None = None,
+    health_endpoint: str | None = None,
+    registration_data: Mapping[str, Json] | None = None,
+) -> Call[Module]:
+    """Register a module, or update it: an upsert by name that keeps its robots and counters.
+
+    Keys of ``registration_data`` (``max_concurrency``, ``retry_policy``, ``cache_ttl_seconds``, ...) replace those
+    stored, absent keys stay, a null removes one.
+
+    Raises:
+        InvalidInput: a name, type or setting is malformed, or a reserved key was given.
+    """
+    return Call(
+        _REGISTER_MODULE,
+        (
+            module_name,
+            module_version,
+            _array(supported_robot_types),
+            environment,
+            health_endpoint,
+            _jsonb(registration_data, "registration_data"),
+        ),
+    )
+
+
+def activate_module(module_name: str) -> Call[Module]:
+    """Let a module be given robots again; resets its consecutive failures.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_ACTIVATE_MODULE, (module_name,))
+
+
+def deactivate_module(module_name: str, *, reason: str | None = None) -> Call[Module]:
+    """Give a module no more robots; those running may finish.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_DEACTIVATE_MODULE, (module_name, reason))
+
+
+def record_health_check(
+    module_name: str,
+    healthy: bool,
+    *,
+    response_time_ms: int | None = None,
+    error_message: str | None = None,
+) -> Call[ModuleHealth]:
+    """Store the result of a health check (response time in milliseconds) and return the module's health.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_RECORD_HEALTH_CHECK, (module_name, healthy, response_time_ms, error_message))
+
+
+def route_robot(robot_type: str) -> Call[str]:
+    """Return the name of the module that should take a robot of this type now.
+
+    Raises:
+        NoModuleAvailable: no active and healthy module supports the type.
+    """
+    return Call(_ROUTE_ROBOT, (robot_type,))
+
+
+# --- robots ----------------------------------------------------------------------------------------------------
+
+_SUBMIT_ROBOT = _one(
+    "submit_robot",
+    "robot_type input_data module_name priority available_at cache_key correlation_id source_reference retry_limit"
+    " estimated_duration_minutes complexity_score processing_tier security_classification compliance_tags metadata"
+    " robot_id",
+    Submitted,
+)
+_SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
+_CLAIM_ROBOTS = _many("claim_robots", "module_name batch_size worker_id timeout_seconds", ClaimedRobot)
+_RELEASE_ROBOTS: Statement[int] = _value("release_robots", "execute_ids")
+_CANCEL_ROBOT: Statement[RobotStatus] = _value("cancel_robot", "robot_id reason")
+_RETRY_ROBOT: Statement[RobotStatus] = _value("retry_robot", "robot_id")
+_GET_ROBOT = _one("get_robot", "robot_id", Robot)
+_EXPLAIN_ROBOT = _many("explain_robot", "robot_id", Check)
+_BATCH_PROGRESS = _one("batch_progress", "correlation_id", BatchProgress)
+
+
+def submit_robot(
+    robot_type: str,
+    input_data: Json | None = None,
+    *,
+    module_name: str | None = None,
+    priority: Priority | str | None = None,
+    available_at: datetime | None = None,
+    cache_key: str | None = None,
+    correlation_id: str | None = None,
+    source_reference: str | None = None,
+    retry_limit: int | None = None,
+    estimated_duration_minutes: int | None = None,
+    complexity_score: float | None = None,
+    processing_tier: ProcessingTier | str | None = None,
+    security_classification: str | None = None,
+    compliance_tags: Iterable[str] | None = None,
+    metadata: Mapping[str, Json] | None = None,
+    robot_id: str | None = None,
+) -> Call[Submitted]:
+    """Submit one robot; without ``module_name`` it is routed to a module of its type.
+
+    ``available_at`` is when it is due (a zone is honoured, none means UTC). With a ``cache_key`` a robot under way
+    is returned instead of a second one, and a completed one's output is reused (design §6, *Deduplication*).
+
+    Raises:
+        InvalidInput: a value is malformed or out of range, or the module does not support the type.
+        NotFound: there is no such module.
+        Conflict: ``robot_id`` is already taken.
+        NoModuleAvailable: the module is inactive, or none supports the type.
+    """
+    return Call(
+        _SUBMIT_ROBOT,
+        (
+            robot_type,
+            _jsonb(input_data, "input_data"),
+            module_name,
+            priority,
+            _utc(available_at),
+            cache_key,
+            correlation_id,
+            source_reference,
+            retry_limit,
+            estimated_duration_minutes,
+            complexity_score,
+            processing_tier,
+            security_classification,
+            _array(compliance_tags),
+            _jsonb(metadata, "metadata"),
+            robot_id,
+        ),
+    )
+
+
+def submit_robots(robots: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[Submitted]]:
+    """Submit many robots, all or nothing: mappings with the keyword names of :func:`submit_robot`.
+
+    The answers come in the order of the elements.
+
+    Raises:
+        InvalidInput: an element is wrong; the message names its index.
+    """
+    return Call(_SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
+
+
+def claim_robots(
+    module_name: str,
+    *,
+    batch_size: int | None = None,
+    worker_id: str | None = None,
+    timeout_seconds: int | None = None,
+) -> Call[list[ClaimedRobot]]:
+    """Claim up to ``batch_size`` (1..1000) due robots of a module; none is no error.
+
+    Each carries an ``execute_id``, the lease of its attempt, valid for ``timeout_seconds``.
+
+    Raises:
+        InvalidInput: the batch size or timeout is out of range.
+        NotFound: there is no such module.
+    """
+    return Call(_CLAIM_ROBOTS, (module_name, batch_size, worker_id, timeout_seconds))
+
+
+def release_robots(execute_ids: Iterable[str]) -> Call[int]:
+    """Hand attempts back unfinished, at no cost of retries; return how many were (or had been) released."""
+    return Call(_RELEASE_ROBOTS, (_array(execute_ids),))
+
+
+def cancel_robot(robot_id: str, *, reason: str | None = None) -> Call[RobotStatus]:
+    """Cancel a robot that waits or runs; its worker's next call learns it. Repeatable.
+
+    Raises:
+        NotFound: there is no such robot.
+        Conflict: it has already ended otherwise.
+    """
+    return Call(_CANCEL_ROBOT, (robot_id, reason))
+
+
+def retry_robot(robot_id: str) -> Call[RobotStatus]:
+    """Put a FAILED robot back in the queue with a fresh count of retries.
+
+    Raises:
+        NotFound: there is no such robot.
+        Conflict: it has not failed.
+    """
+    return Call(_RETRY_ROBOT, (robot_id,))
+
+
+def get_robot(robot_id: str) -> Call[Robot]:
+    """Return the robot.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    return Call(_GET_ROBOT, (robot_id,))
+
+
+def explain_robot(robot_id: str) -> Call[list[Check]]:
+    """Say why a robot is not running: one line per condition (status, due, module, capacity, queue, lease).
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    return Call(_EXPLAIN_ROBOT, (robot_id,))
+
+
+def batch_progress(correlation_id: str) -> Call[BatchProgress]:
+    """Count the robots of a correlation id by status, and estimate when the last one will be done."""
+    return Call(_BATCH_PROGRESS, (correlation_id,))
+
+
+# --- executions ------------------------------------------------------------------------------------------------
+
+_REPORT_PROGRESS: Statement[ExecutionState] = _value(
+    "report_progress",
+    "execute_id progress_percentage current_step step_category completed_steps total_steps step_details"
+    " cpu_usage_percent memory_usage_mb disk_io_mb network_io_mb items_processed external_api_calls"
+    " external_api_duration_ms external_api_failures",
+    lease=True,
+)
+_PAUSE_EXECUTION: Statement[ExecutionState] = _value("pause_execution", "execute_id", lease=True)
+_RESUME_EXECUTION: Statement[ExecutionState] = _value("resume_execution", "execute_id", lease=True)
+_RETRY_STEP: Statement[ExecutionState] = _value("retry_step", "execute_id error_message", lease=True)
+_COMPLETE_EXECUTION: Statement[RobotStatus] = _value(
+    "complete_execution",
+    "execute_id output_data performance_metrics confidence_score completeness_score resource_usage_mb",
+    lease=True,
+)
+_FAIL_EXECUTION: Statement[RobotStatus] = _value(
+    "fail_execution",
+    "execute_id error_message error_category error_details error_stack_trace retryable",
+    lease=True,
+)
+_COMPLETE_EXECUTIONS = _many("complete_executions", "results", Outcome, lease=True)
+_FAIL_EXECUTIONS = _many("fail_executions", "results", Outcome, lease=True)
+_EXPIRE_EXECUTIONS: Statement[int] = _value("expire_executions", "limit")
+_HEARTBEAT_WORKER = _nothing("heartbeat_worker", "worker_id module_name info")
+_STOP_WORKER: Statement[int] = _value("stop_worker", "worker_id")
+
+
+def report_progress(
+    execute_id: str,
+    *,
+    progress_percentage: float | None = None,
+    current_step: str | None = None,
+    step_category: StepCategory | str | None = None,
+    completed_steps: int | None = None,
+    total_steps: int | None = None,
+    step_details: Mapping[str, Json] | None = None,
+    cpu_usage_percent: float | None = None,
+    memory_usage_mb: int | None = None,
+    disk_io_mb: int | None = None,
+    network_io_mb: int | None = None,
+    items_processed: int | None = None,
+    external_api_calls: int | None = None,
+    external_api_duration_ms: int | None = None,
+    external_api_failures: int | None = None,
+) -> Call[ExecutionState]:
+    """Report how far an attempt is; what is not given stays. Counters and I/O are running totals of the attempt.
+
+    Percentages are 0..100 (CPU: 100 is one core), memory and I/O in MB, durations in milliseconds.
+
+    Returns:
+        ``"RUNNING"``: go on; ``"PAUSED"``: recorded, now wait.
+
+    Raises:
+        LeaseLost: the attempt has ended or timed out.
+        NotFound: there is no such execution.
+        InvalidInput: a value is out of range.
+    """
+    return Call(
+        _REPORT_PROGRESS,
+        (
+            execute_id,
+            progress_percentage,
+            current_step,
+            step_category,
+            completed_steps,
+            total_steps,
+            _jsonb(step_details, "step_details"),
+            cpu_usage_percent,
+            memory_usage_mb,
+            disk_io_mb,
+            network_io_mb,
+            items_processed,
+            external_api_calls,
+            external_api_duration_ms,
+            external_api_failures,
+        ),
+    )
+
+
+def pause_execution(execute_id: str) -> Call[ExecutionState]:
+    """Ask a running attempt to wait; its worker sees it at the next report.
+
+    Raises:
+        LeaseLost: the attempt has ended, or its state does not allow it.
+        NotFound: there is no such execution.
+    """
+    return Call(_PAUSE_EXECUTION, (execute_id,))
+
+
+def resume_execution(execute_id: str) -> Call[ExecutionState]:
+    """Let a paused attempt go on.
+
+    Raises:
+        LeaseLost: the attempt has ended, or its state does not allow it.
+        NotFound: there is no such execution.
+    """
+    return Call(_RESUME_EXECUTION, (execute_id,))
+
+
+def retry_step(execute_id: str, error_message: str) -> Call[ExecutionState]:
+    """Record that the attempt repeats its current step after this error.
+
+    Raises:
+        LeaseLost: the attempt has ended.
+        LimitReached, Conflict: the step was repeated too often.
+        NotFound: there is no such execution.
+    """
+    return Call(_RETRY_STEP, (execute_id, error_message))
+
+
+def complete_execution(
+    execute_id: str,
+    output_data: Json | None = None,
+    *,
+    performance_metrics: Mapping[str, Json] | None = None,
+    confidence_score: float | None = None,
+    completeness_score: float | None = None,
+    resource_usage_mb: int | None = None,
+) -> Call[RobotStatus]:
+    """End an attempt with its output; scores are 0..1. Repeating it is harmless.
+
+    Raises:
+        LeaseLost: the attempt has ended otherwise or timed out: the output is not accepted.
+        NotFound: there is no such execution.
+        InvalidInput: a score is out of range.
+    """
+    return Call(
+        _COMPLETE_EXECUTION,
+        (
+            execute_id,
+            _jsonb(output_data, "output_data"),
+            _jsonb(performance_metrics, "performance_metrics"),
+            confidence_score,
+            completeness_score,
+            resource_usage_mb,
+        ),
+    )
+
+
+def fail_execution(
+    execute_id: str,
+    error_message: str,
+    *,
+    error_category: str | None = None,
+    error_details: Mapping[str, Json] | None = None,
+    error_stack_trace: str | None = None,
+    retryable: bool | None = None,
+) -> Call[RobotStatus]:
+    """End an attempt with an error; return RETRYING or FAILED, as the database decides.
+
+    Raises:
+        LeaseLost: the attempt has ended otherwise or timed out.
+        NotFound: there is no such execution.
+    """
+    return Call(
+        _FAIL_EXECUTION,
+        (
+            execute_id,
+            error_message,
+            error_category,
+            _jsonb(error_details, "error_details"),
+            error_stack_trace,
+            retryable,
+        ),
+    )
+
+
+def complete_executions(results: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[Outcome]]:
+    """Complete many attempts: mappings with the keyword names of :func:`complete_execution`.
+
+    One :class:`Outcome` per element, in order; a bad element has an ``error`` and harms no other.
+    """
+    return Call(_COMPLETE_EXECUTIONS, (_jsonb(results, "results"),))
+
+
+def fail_executions(results: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[Outcome]]:
+    """Fail many attempts: mappings with the keyword names of :func:`fail_execution`.
+
+    One :class:`Outcome` per element, in order; a bad element has an ``error`` and harms no other.
+    """
+    return Call(_FAIL_EXECUTIONS, (_jsonb(results, "results"),))
+
+
+def expire_executions(*, limit: int | None = None) -> Call[int]:
+    """Fail attempts that timed out or whose worker is lost, at most ``limit``; return how many."""
+    return Call(_EXPIRE_EXECUTIONS, (limit,))
+
+
+def heartbeat_worker(worker_id: str, module_name: str, *, info: Mapping[str, Json] | None = None) -> Call[None]:
+    """Say that a worker lives. From its first heartbeat on a worker is watched, and lost after 30 s of silence.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_HEARTBEAT_WORKER, (worker_id, module_name, _jsonb(info, "info")))
+
+
+def stop_worker(worker_id: str) -> Call[int]:
+    """Say goodbye in order: whatever the worker still holds is released. Return how many robots that were."""
+    return Call(_STOP_WORKER, (worker_id,))
+
+
+# --- operations ------------------------------------------------------------------------------------------------
+
+_UTC_NOW: Statement[datetime] = _value("utc_now", "")
+_FOLD_COUNTERS: Statement[int] = _value("fold_counters", "")
+_FIND_STRAGGLERS: Statement[int] = _value("find_stragglers", "")
+_REBUILD_DERIVED = _nothing("rebuild_derived", "")
+_RUN_DUE_JOBS = _many("run_due_jobs", "", JobRun)
+_RUN_JOB: Statement[str] = _value("run_job", "job_name")
+_SYSTEM_HEALTH = _many("system_health", "", HealthCheck)
+
+
+def utc_now() -> Call[datetime]:
+    """Return the database's time in UTC, without a zone."""
+    return Call(_UTC_NOW, ())
+
+
+def fold_counters() -> Call[int]:
+    """Fold the counters of finished work into the modules' figures; return how many were folded."""
+    return Call(_FOLD_COUNTERS, ())
+
+
+def find_stragglers() -> Call[int]:
+    """Find waiting robots that the claims' scans may have passed; return how many."""
+    return Call(_FIND_STRAGGLERS, ())
+
+
+def rebuild_derived() -> Call[None]:
+    """Recompute all derived state from the three core tables."""
+    return Call(_REBUILD_DERIVED, ())
+
+
+def run_due_jobs() -> Call[list[JobRun]]:
+    """Run every scheduled job that is due and that nobody else runs now; one line per job, duration in ms."""
+    return Call(_RUN_DUE_JOBS, ())
+
+
+def run_job(job_name: str) -> Call[str]:
+    """Run one job now, due or not; return its outcome.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    return Call(_RUN_JOB, (job_name,))
+
+
+def system_health() -> Call[list[HealthCheck]]:
+    """Return the system's own health: overdue jobs, long transactions, backlogs, ..."""
+    return Call(_SYSTEM_HEALTH, ())

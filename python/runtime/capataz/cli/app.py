@@ -1,0 +1,748 @@
+"""The commands of ``capataz``. Each parses, calls the client (or reads as a viewer) and shows; no rule is here.
+
+Exit codes: 0 done; 1 refused by the database, or failed; 2 wrong usage; 3 the database cannot be reached;
+4 something is wrong (``doctor``), or the robot awaited failed (``submit --wait``); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import psycopg
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from .. import __version__, calls
+from ..client import Capataz, connect_options, default_dsn
+from ..errors import CapatazError, NotInstalled
+from ..models import HealthCheck, Robot
+from . import queries, views
+from .output import (
+    EXIT_UNREACHABLE,
+    EXIT_UNWELL,
+    ago,
+    coloured,
+    count,
+    duration,
+    fail,
+    fail_with,
+    make_console,
+    note,
+    one_of,
+    parse_json,
+    show,
+    show_json,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="capataz",
+    help="The foreman of your automation robots. Everything it knows is in PostgreSQL.",
+    epilog="Exit codes: 0 done · 1 refused or failed · 2 wrong usage · 3 database not reachable · "
+    "4 unwell (doctor) or robot failed (submit --wait) · 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn", envvar="CAPATAZ_DSN", show_envvar=True, help="The database: a PostgreSQL URL or connection string."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+STATUSES = ("PENDING", "PROCESSING", "COMPLETED", "FAILED", "RETRYING")
+PRIORITIES = ("LOW", "NORMAL", "HIGH", "CRITICAL")
+TIERS = ("FAST", "STANDARD", "COMPLEX", "BULK")
+
+
+def main() -> None:
+    """Entry point of the command ``capataz``."""
+    app(prog_name="capataz")
+
+
+def _guarded(command: Callable[P, T]) -> Callable[P, T]:
+    """Turn the errors of client and driver into one clear message and an exit code."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except (CapatazError, psycopg.Error) as error:
+            fail_with(error, as_json=bool(kwargs.get("as_json")))
+        except BrokenPipeError:  # "capataz robots | head"
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return guarded
+
+
+@contextmanager
+def _client(dsn: str | None) -> Iterator[tuple[Capataz, queries.Connection]]:
+    """Connect once and give a client and its connection."""
+    given = default_dsn(dsn)
+    try:
+        connection = psycopg.connect(given, **connect_options(given, application_name="capataz cli"))
+    except psycopg.ProgrammingError as error:  # not a connection string
+        fail(f"not a connection string: {error}", hint="postgresql://user:password@host:port/database")
+    with connection:
+        yield Capataz(given, connection=connection), connection
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"capataz {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+# --- deploying -------------------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Set up")
+@_guarded
+def migrate(
+    dsn: Dsn = None,
+    jobs: Annotated[bool, typer.Option(help="Define the scheduled jobs.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a database to this version's schema and code. Safe to repeat."""
+    from .. import deploy
+    from .._cli_deploy import migrate_command, summary
+
+    try:
+        report = migrate_command(default_dsn(dsn), jobs=jobs, quiet=as_json)
+    except deploy.DeployError as error:
+        fail_with(error, as_json=as_json)
+    if as_json:
+        show_json(report)
+        return
+    for warning in report["warnings"]:
+        note(f"warning: {warning}")
+    show(Text(summary(report)))
+    if not report["pg_cron"]:
+        note("No pg_cron here: keep `capataz tick` running, it does the scheduled jobs.")
+
+
+@app.command(hidden=True)
+@_guarded
+def dist(
+    directory: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("dist"),
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole installation as one SQL file for ``psql -f``."""
+    from .. import deploy
+
+    try:
+        path = deploy.write_dist(directory)
+    except deploy.DeployError as error:
+        fail_with(error, as_json=as_json)
+    if as_json:
+        show_json({"path": str(path)})
+    else:
+        show(str(path))
+
+
+@app.command(rich_help_panel="Set up")
+@_guarded
+def demo(
+    dsn: Dsn = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; one of them is killed on the way.")] = 4,
+    kill: Annotated[bool, typer.Option(help="Kill a worker in the middle, to see its robots recovered.")] = True,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do the work again where results are cached.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the server up at the end until Ctrl-C.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many documents.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """See it work: audit the licences of this machine's software, with an embedded server if there is no --dsn."""
+    from ..demo import run_demo
+
+    code = run_demo(dsn, workers=workers, kill=kill, fresh=fresh, keep=keep, limit=limit, as_json=as_json)
+    raise typer.Exit(code)
+
+
+# --- working ---------------------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Work")
+@_guarded
+def worker(
+    target: Annotated[str, typer.Argument(metavar="PACKAGE.MODULE:WORKER", help="Where the Worker object is.")],
+    dsn: Dsn = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Robots at the same time.")] = None,
+    drain: Annotated[bool, typer.Option("--drain", help="Stop when nothing is left to do.")] = False,
+    grace: Annotated[float | None, typer.Option(min=0, help="Seconds to finish after SIGTERM.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every lost or refused robot.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a worker until SIGTERM or Ctrl-C; a second one stops it at once."""
+    found = _load_worker(target)
+    _log(verbose)
+    if concurrency is not None:
+        found.concurrency = concurrency
+    if grace is not None:
+        found.grace_seconds = grace
+    statistics = found.run(dsn=dsn, drain=drain)
+    if as_json:
+        show_json(statistics)
+    else:
+        note(
+            f"claimed {count(statistics.claimed)}, completed {count(statistics.completed)}, "
+            f"failed {count(statistics.failed)}, given back {count(statistics.released)}, "
+            f"discarded {count(statistics.discarded)}"
+        )
+
+
+def _load_worker(target: str) -> Any:
+    from ..worker import Worker
+
+    module_name, colon, attribute = target.partition(":")
+    if not colon or not module_name or not attribute:
+        raise typer.BadParameter("name it as package.module:worker", param_hint="PACKAGE.MODULE:WORKER")
+    sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module_name.startswith(error.name):
+            raise  # the module is there, but misses another
+        fail(f"there is no module {module_name!r}", hint="It is looked for from the current directory on.")
+    found: Any = module
+    for name in attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            fail(f"module {module_name!r} has no {attribute!r}")
+    if not isinstance(found, Worker):
+        fail(f"{target} is a {type(found).__name__}, not a Worker")
+    return found
+
+
+def _log(verbose: bool) -> None:
+    if sys.stderr.isatty():
+        from rich.logging import RichHandler
+
+        handler: logging.Handler = RichHandler(
+            console=make_console(stderr=True), show_path=False, omit_repeated_times=False, log_time_format="%X"
+        )
+        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    else:
+        logging.basicConfig(
+            level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+    if not verbose:
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
+
+
+@app.command(rich_help_panel="Work")
+@_guarded
+def submit(
+    robot_type: Annotated[str | None, typer.Argument(help="The type of the robot.")] = None,
+    input_data: Annotated[
+        str | None, typer.Argument(metavar="[JSON]", help="Its input: JSON, @FILE or - (stdin).")
+    ] = None,
+    module: Annotated[str | None, typer.Option(help="The module; without it the robot is routed.")] = None,
+    priority: Annotated[str | None, typer.Option(help="LOW, NORMAL, HIGH or CRITICAL.")] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            help="When it is due; UTC unless a zone is given.",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"],
+        ),
+    ] = None,
+    cache_key: Annotated[str | None, typer.Option(help="One robot per key; its output is reused.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Correlation id.")] = None,
+    source: Annotated[str | None, typer.Option(help="Source reference.")] = None,
+    retry_limit: Annotated[int | None, typer.Option(help="Retries after the first attempt.")] = None,
+    estimate: Annotated[int | None, typer.Option(help="Estimated duration in minutes.")] = None,
+    complexity: Annotated[float | None, typer.Option(help="Complexity score, 0 to 9.9.")] = None,
+    tier: Annotated[str | None, typer.Option(help="FAST, STANDARD, COMPLEX or BULK.")] = None,
+    classification: Annotated[str | None, typer.Option(help="Security classification.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Compliance tag; may be repeated.")] = None,
+    metadata: Annotated[str | None, typer.Option(help="Metadata: JSON, @FILE or -.")] = None,
+    robot_id: Annotated[str | None, typer.Option("--id", help="An id of your own.")] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option("--lines", help="Many at once: a file of JSON objects, one a line (- is stdin).", allow_dash=True),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exit 4 if it failed.")] = False,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a robot, or many (--lines): all or none."""
+    with _client(dsn) as (client, connection):
+        if lines is not None:
+            if robot_type is not None or wait:
+                raise typer.BadParameter("--lines goes without a robot type and without --wait")
+            many = client.submit_robots(calls.JsonText(_read_lines(lines)))
+            if as_json:
+                show_json(many)
+            else:
+                show(views.submitted_table(many))
+            return
+        if robot_type is None:
+            raise typer.BadParameter("which type of robot?", param_hint="ROBOT_TYPE")
+        submitted = client.submit_robot(
+            robot_type,
+            None if input_data is None else parse_json(input_data, "the input"),
+            module_name=module,
+            priority=one_of(priority, PRIORITIES),
+            available_at=at,
+            cache_key=cache_key,
+            correlation_id=batch,
+            source_reference=source,
+            retry_limit=retry_limit,
+            estimated_duration_minutes=estimate,
+            complexity_score=complexity,
+            processing_tier=one_of(tier, TIERS),
+            security_classification=classification,
+            compliance_tags=tag or None,
+            metadata=None if metadata is None else parse_json(metadata, "the metadata"),
+            robot_id=robot_id,
+        )
+        if not wait:
+            if as_json:
+                show_json(submitted)
+            else:
+                show(views.submitted_table([submitted]))
+            return
+        robot = _await_robot(client, submitted.robot_id)
+        _show_robot(client, connection, robot, as_json=as_json)
+    if robot.status != "COMPLETED":
+        raise typer.Exit(EXIT_UNWELL)
+
+
+def _read_lines(path: Path) -> str:
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {path}: {error}")
+    elements = [line for line in text.splitlines() if line.strip()]
+    for number, line in enumerate(elements, 1):
+        try:
+            json.loads(line)
+        except ValueError as error:
+            fail(f"line {number} of {path} is not JSON: {error}")
+    return "[" + ",".join(elements) + "]"
+
+
+def _await_robot(client: Capataz, robot_id: str) -> Robot:
+    while True:
+        robot = client.get_robot(robot_id)
+        if robot.status in ("COMPLETED", "FAILED"):
+            return robot
+        time.sleep(0.1)
+
+
+@app.command(rich_help_panel="Work")
+@_guarded
+def tick(
+    once: Annotated[bool, typer.Option("--once", help="Run what is due now, and stop.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks at the clock.")] = 5.0,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the scheduled jobs where there is no pg_cron. Any number of these may run: each job is run by one."""
+    if not once and not as_json:
+        note(f"Running due jobs every {every:g} s; Ctrl-C stops.")
+    failures = 0
+    while True:
+        try:
+            with _client(dsn) as (client, _):
+                while True:
+                    runs = client.run_due_jobs()
+                    failures = 0
+                    if as_json:
+                        for run in runs:
+                            show_json(run, line=True)
+                    elif runs:
+                        show(views.jobs_table(runs))
+                    elif once:
+                        note("Nothing is due.")
+                    if once:
+                        return
+                    time.sleep(every)
+        except psycopg.OperationalError as error:
+            if once:
+                raise
+            failures += 1
+            delay = min(every * 2**failures, 60.0)
+            note(f"{' '.join(str(error).split())}; trying again in {delay:.0f} s")
+            time.sleep(delay)
+
+
+# --- looking ---------------------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def status(
+    robot_id: Annotated[str | None, typer.Argument(help="A robot; without it: everything at a glance.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="How far a batch (correlation id) is.")] = None,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how things stand: the whole, one robot, or one batch."""
+    with _client(dsn) as (client, connection):
+        now = client.utc_now()
+        if robot_id is not None:
+            _show_robot(client, connection, client.get_robot(robot_id), as_json=as_json)
+        elif batch is not None:
+            progress = client.batch_progress(batch)
+            if as_json:
+                show_json(progress)
+            else:
+                show(views.batch_view(progress, now))
+        else:
+            _show_overview(connection, now, as_json=as_json)
+
+
+def _show_robot(client: Capataz, connection: queries.Connection, robot: Robot, *, as_json: bool) -> None:
+    executions = queries.rows(connection, queries.EXECUTIONS, {"robot_id": robot.robot_id})
+    if as_json:
+        robot_json = {name: getattr(robot, name) for name in robot.__dataclass_fields__}
+        show_json({**robot_json, "executions": executions})
+        return
+    output = None
+    if robot.status == "COMPLETED" and robot.output_data is not None:
+        output = json.dumps(robot.output_data, indent=2, ensure_ascii=False)
+    show(views.robot_view(robot, executions, client.utc_now(), output=output))
+
+
+def _queues(connection: queries.Connection) -> dict[str, queries.Row]:
+    return {row["module_name"]: row for row in queries.rows(connection, queries.OVERVIEW)}
+
+
+def _show_overview(connection: queries.Connection, now: datetime, *, as_json: bool) -> None:
+    modules = queries.rows(connection, queries.MODULES)
+    queues = _queues(connection)
+    totals = {key: sum(queue[key] for queue in queues.values()) for key in ("pending", "processing", "retrying")}
+    oldest = min((q["oldest_pending"] for q in queues.values() if q["oldest_pending"]), default=None)
+    if as_json:
+        show_json({**totals, "oldest_pending": oldest, "modules": [{**m, **_depths(queues, m)} for m in modules]})
+        return
+    if not modules:
+        note("No module is registered yet: see capataz.register_module(...), or run `capataz demo`.")
+        return
+    waiting, running, retrying = (count(totals[key]) for key in ("pending", "processing", "retrying"))
+    line = f"{waiting} waiting, {running} running, {retrying} to retry"
+    if oldest is not None:
+        line += f"; the oldest was submitted {ago(oldest, now)}"
+    show(Text(line), "", views.modules_table(modules, queues))
+
+
+def _depths(queues: dict[str, queries.Row], module: queries.Row) -> dict[str, int]:
+    queue = queues.get(module["module_name"], {})
+    return {key: queue.get(key, 0) for key in ("pending", "processing", "retrying")}
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def robots(
+    status: Annotated[list[str] | None, typer.Option(help="Only this status; may be repeated.")] = None,
+    module: Annotated[str | None, typer.Option(help="Only of this module.")] = None,
+    robot_type: Annotated[str | None, typer.Option("--type", help="Only of this type.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Only of this correlation id.")] = None,
+    error: Annotated[str | None, typer.Option(help="Only with this error category.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest first.")] = 20,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """List robots, the newest first."""
+    wanted = [one_of(value, STATUSES) for value in status or []]
+    for value in wanted:
+        if value not in STATUSES:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(STATUSES)}", param_hint="--status")
+    with _client(dsn) as (client, connection):
+        found = queries.rows(
+            connection,
+            queries.ROBOTS,
+            {
+                "status": wanted or None,
+                "module": module,
+                "type": robot_type,
+                "batch": batch,
+                "category": error,
+                "limit": limit,
+            },
+        )
+        if as_json:
+            show_json(found)
+        elif found:
+            show(views.robots_table(found, client.utc_now()))
+        else:
+            note("No such robots.")
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def modules(
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the modules, their health and their last 24 hours."""
+    with _client(dsn) as (_, connection):
+        found = queries.rows(connection, queries.MODULES)
+    if as_json:
+        show_json(found)
+    elif found:
+        show(views.modules_table(found))
+    else:
+        note("No module is registered yet.")
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def explain(
+    robot_id: Annotated[str, typer.Argument(help="The robot.")],
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a robot is not running (or that it is)."""
+    with _client(dsn) as (client, _):
+        checks = client.explain_robot(robot_id)
+    if as_json:
+        show_json(checks)
+    else:
+        show(views.checks_table(checks))
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def top(
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between refreshes.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Show one picture and stop (so it is where piped).")] = False,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch modules, queues and running robots live. Ctrl-C leaves."""
+    with _client(dsn) as (client, connection):
+        if as_json:
+            show_json(_picture(client, connection))
+            return
+        console = make_console()
+        if once or not console.is_terminal:
+            show(_render_top(_picture(client, connection), None, 20))
+            return
+        before: dict[str, Any] | None = None
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                picture = _picture(client, connection)
+                room = console.height - len(picture["modules"]) - len(picture["failures"]) - 11
+                live.update(_render_top(picture, before, max(3, room)), refresh=True)
+                before = picture if before is None or picture["done"] != before["done"] else before
+                time.sleep(every)
+
+
+def _picture(client: Capataz, connection: queries.Connection) -> dict[str, Any]:
+    now = client.utc_now()
+    found = queries.rows(connection, queries.MODULES)
+    return {
+        "now": now,
+        "database": connection.info.dbname,
+        "modules": found,
+        "queues": _queues(connection),
+        "running": queries.rows(connection, queries.RUNNING, {"limit": 100}),
+        "failures": queries.rows(connection, queries.FAILURES, {"since": now - timedelta(hours=1), "limit": 5}),
+        "done": sum(module["total_robots_processed"] or 0 for module in found),
+    }
+
+
+def _render_top(picture: dict[str, Any], before: dict[str, Any] | None, room: int) -> RenderableType:
+    now: datetime = picture["now"]
+    running, failures = picture["running"], picture["failures"]
+    queues = picture["queues"]
+    waiting = sum(queue["pending"] + queue["retrying"] for queue in queues.values())
+    processing = sum(queue["processing"] for queue in queues.values())
+    rate = ""
+    if before is not None and now > before["now"]:
+        per_second = (picture["done"] - before["done"]) / (now - before["now"]).total_seconds()
+        rate = f"{per_second:,.1f} robots/s  " if per_second >= 0 else ""
+    header = Text.assemble(
+        ("capataz ", "bold"),
+        f"{picture['database']}  {now:%H:%M:%S} UTC  ",
+        (rate, "bold green"),
+        f"{count(waiting)} waiting  {count(processing)} running",
+    )
+    header.no_wrap, header.overflow = True, "ellipsis"
+    parts: list[RenderableType] = [header, "", views.modules_table(picture["modules"], queues, title="Modules")]
+    if running:
+        title = "Running" if len(running) <= room else f"Running (the {room} oldest)"
+        parts += ["", views.running_table(running[:room], now, title=title)]
+    if failures:
+        parts += ["", views.failures_table(failures, now)]
+    return Group(*parts)
+
+
+# --- acting ----------------------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Act")
+@_guarded
+def cancel(
+    robot_ids: Annotated[list[str], typer.Argument(metavar="ROBOT...", help="The robots.")],
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the robot.")] = None,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel robots that wait or run."""
+    _each(dsn, robot_ids, as_json, lambda client, robot_id: client.cancel_robot(robot_id, reason=reason))
+
+
+@app.command(rich_help_panel="Act")
+@_guarded
+def retry(
+    robot_ids: Annotated[list[str], typer.Argument(metavar="ROBOT...", help="The robots.")],
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put failed robots back in the queue."""
+    _each(dsn, robot_ids, as_json, lambda client, robot_id: client.retry_robot(robot_id))
+
+
+def _each(dsn: str | None, robot_ids: list[str], as_json: bool, act: Callable[[Capataz, str], str]) -> None:
+    """Do something to each robot; one that is refused does not keep the others from it. Exit 1 if any was."""
+    results: list[dict[str, Any]] = []
+    refused = 0
+    with _client(dsn) as (client, _):
+        for robot_id in robot_ids:
+            try:
+                results.append({"robot_id": robot_id, "status": act(client, robot_id), "error": None})
+            except CapatazError as error:
+                if len(robot_ids) == 1:
+                    raise
+                refused += 1
+                results.append({"robot_id": robot_id, "status": None, "error": str(error)})
+    if as_json:
+        show_json(results)
+    else:
+        for result in results:
+            if result["error"] is None:
+                show(Text.assemble(result["robot_id"], "  ", coloured(result["status"])))
+            else:
+                show(Text.assemble(result["robot_id"], "  ", (result["error"].splitlines()[0], "red")))
+    if refused:
+        raise typer.Exit(1)
+
+
+# --- doctor ----------------------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def doctor(
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Examine the installation: connection, versions, scheduled jobs, and the system's own health."""
+    try:
+        with _client(dsn) as (client, connection):
+            findings = _examine_server(connection)
+            findings += _examine_schema(default_dsn(dsn))
+            findings += _examine_notifications(connection)
+            try:
+                health = client.system_health()
+                findings += health
+            except NotInstalled:
+                pass  # said already
+            except CapatazError as error:
+                findings.append(HealthCheck("system health", "FAIL", f"{error.message}. {error.hint or ''}"))
+    except psycopg.OperationalError as error:
+        if not as_json:
+            raise
+        show_json([HealthCheck("connection", "FAIL", " ".join(str(error).split()))])
+        raise typer.Exit(EXIT_UNREACHABLE) from None
+    unwell = [finding for finding in findings if not _is_well(finding.status)]
+    if as_json:
+        show_json(findings)
+    else:
+        show(views.health_table(findings))
+        show("", Text("All is well." if not unwell else f"{len(unwell)} of {len(findings)} checks need attention."))
+    if any(_is_ill(finding.status) for finding in unwell):
+        raise typer.Exit(EXIT_UNWELL)
+
+
+def _is_well(status: str) -> bool:
+    return status.upper() in ("OK", "PASS", "HEALTHY", "INFO", "SKIP")
+
+
+def _is_ill(status: str) -> bool:
+    return not _is_well(status) and not status.upper().startswith("WARN")
+
+
+def _examine_server(connection: queries.Connection) -> list[HealthCheck]:
+    begun = time.perf_counter()
+    connection.execute("select 1")
+    took = (time.perf_counter() - begun) * 1000
+    info = connection.info
+    where = info.host or "local socket"
+    major = info.server_version // 10000
+    findings = [
+        HealthCheck(
+            "connection", "OK", f"{info.dbname} at {where}:{info.port} as {info.user}, {duration(took)} there and back"
+        ),
+        HealthCheck(
+            "server version",
+            "OK" if 15 <= major <= 18 else "WARN",
+            f"PostgreSQL {info.parameter_status('server_version')}; tested with 15 to 18",
+        ),
+    ]
+    if info.encoding.lower().replace("-", "") not in ("utf8", "utf_8"):
+        findings.append(HealthCheck("encoding", "WARN", f"client encoding is {info.encoding}, not UTF-8"))
+    return findings
+
+
+def _examine_schema(dsn: str) -> list[HealthCheck]:
+    from .. import deploy
+
+    try:
+        state = deploy.state(dsn)
+    except (deploy.DeployError, psycopg.Error) as error:
+        return [HealthCheck("schema", "WARN", f"cannot compare with this version: {' '.join(str(error).split())}")]
+    if not state.installed:
+        return [HealthCheck("schema", "FAIL", "Capataz is not installed here: run capataz migrate")]
+    if state.current:
+        return [HealthCheck("schema", "OK", f"version {state.version}, the same as this client")]
+    if state.unknown:
+        return [HealthCheck("schema", "WARN", f"newer than this client ({__version__}): upgrade the client")]
+    what = f"{len(state.pending)} migrations pending" if state.pending else "its code differs from this client's"
+    return [HealthCheck("schema", "WARN", f"version {state.version}: {what}; run capataz migrate")]
+
+
+def _examine_notifications(connection: queries.Connection) -> list[HealthCheck]:
+    channel = f"capataz_doctor_{os.getpid()}"
+    try:
+        connection.execute(f"listen {channel}")
+        connection.execute(f"notify {channel}")
+        came = any(True for _ in connection.notifies(timeout=1.0, stop_after=1))
+        connection.execute(f"unlisten {channel}")
+    except psycopg.Error as error:
+        return [HealthCheck("notifications", "WARN", " ".join(str(error).split()))]
+    if came:
+        return [HealthCheck("notifications", "OK", "LISTEN and NOTIFY work: workers wake at once")]
+    return [HealthCheck("notifications", "WARN", "none arrive (a pooler?): workers fall back to polling")]

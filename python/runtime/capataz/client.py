@@ -1,0 +1,348 @@
+"""The clients: :class:`Capataz` (blocking) and :class:`AsyncCapataz` (asyncio), one method per SQL function.
+
+They call functions and nothing else; every rule is in the database. ::
+
+    with Capataz("postgresql://localhost/work") as capataz:
+        robot = capataz.submit_robot("LICENCE_AUDIT", {"path": "/usr/share/doc/bash/copyright"})
+        print(capataz.get_robot(robot.robot_id).status)
+
+A call runs in a transaction of its own on a pooled connection. To make it part of *your* transaction, so that a
+robot exists if and only if your own rows do, give it your connection::
+
+    with psycopg.connect(dsn) as connection, connection.transaction():
+        connection.execute("insert into invoices ...")
+        capataz.using(connection).submit_robot("INVOICE", {"id": 1})
+
+No session state is needed: behind a pooler in transaction mode that does not know prepared statements pass
+``prepare_threshold=None``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from . import calls
+from .calls import Call
+from .errors import translated
+
+__all__ = ["AsyncCapataz", "Capataz", "connect_options", "default_dsn"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_POOL_SIZE = 4
+
+
+def default_dsn(dsn: str | None = None) -> str:
+    """Return ``dsn``, else ``$CAPATAZ_DSN``, else "" (libpq's own defaults: PGHOST, PGDATABASE, ...)."""
+    return dsn if dsn is not None else os.environ.get("CAPATAZ_DSN", "")
+
+
+def connect_options(dsn: str, *, application_name: str, prepare_threshold: int | None = 5) -> dict[str, Any]:
+    """Return the keywords every connection of the runtime is opened with: autocommit and a name to be seen by."""
+    options: dict[str, Any] = {"autocommit": True, "prepare_threshold": prepare_threshold}
+    given = conninfo_to_dict(dsn)
+    if "application_name" not in given and "PGAPPNAME" not in os.environ:
+        options["application_name"] = application_name
+    if "connect_timeout" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
+        options["connect_timeout"] = 10
+    return options
+
+
+def execute(connection: psycopg.Connection[Any], call: Call[T]) -> T:
+    """Execute one call on a connection, in whatever transaction it is.
+
+    Raises:
+        CapatazError: the database refused it.
+        psycopg.Error: anything else, such as a lost connection.
+    """
+    statement = call.statement
+    with translated(lease=statement.lease), connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(statement.sql, call.arguments).fetchall()
+    return statement.collect(rows)
+
+
+async def execute_async(connection: psycopg.AsyncConnection[Any], call: Call[T]) -> T:
+    """Execute one call on an asyncio connection, in whatever transaction it is.
+
+    Raises:
+        CapatazError: the database refused it.
+        psycopg.Error: anything else, such as a lost connection.
+    """
+    statement = call.statement
+    with translated(lease=statement.lease):
+        async with connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(statement.sql, call.arguments)
+            rows = await cursor.fetchall()
+    return statement.collect(rows)
+
+
+def _dress(method: Any, build: Callable[..., Any], owner: str, result: str) -> None:
+    """Give a generated method the name, documentation and signature of the call it makes."""
+    functools.update_wrapper(method, build)
+    method.__qualname__ = f"{owner}.{build.__name__}"
+    signature = inspect.signature(build)
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    answer = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
+    method.__signature__ = signature.replace(
+        parameters=[this, *signature.parameters.values()], return_annotation=result.format(answer)
+    )
+    method.__annotations__ = {**build.__annotations__, "return": result.format(answer)}
+
+
+def _blocking(build: Callable[P, Call[T]]) -> Callable[Concatenate[Capataz, P], T]:
+    def method(self: Capataz, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.execute(build(*args, **kwargs))
+
+    _dress(method, build, "Capataz", "{}")
+    return method
+
+
+def _awaitable(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncCapataz, P], Coroutine[Any, Any, T]]:
+    async def method(self: AsyncCapataz, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.execute(build(*args, **kwargs))
+
+    _dress(method, build, "AsyncCapataz", "{}")
+    return method
+
+
+class Capataz:
+    """Blocking client; safe to share between threads.
+
+    Args:
+        dsn: connection string; by default ``$CAPATAZ_DSN``, else libpq's own defaults.
+        pool: a pool of yours to borrow connections from, instead of one of its own; it is not closed.
+        connection: a connection of yours to run every call on; nothing is committed or closed (see :meth:`using`).
+        pool_size: most connections its own pool opens; they are opened when first needed.
+        application_name: the name its connections have in ``pg_stat_activity``.
+        prepare_threshold: executions after which psycopg prepares a statement; None: never (old poolers).
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        pool: ConnectionPool[Any] | None = None,
+        connection: psycopg.Connection[Any] | None = None,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        application_name: str = "capataz",
+        prepare_threshold: int | None = 5,
+    ) -> None:
+        self.dsn = default_dsn(dsn)
+        self.prepare_threshold = prepare_threshold
+        self._connection = connection
+        self._owns_pool = pool is None and connection is None
+        self._pool = pool
+        if self._owns_pool:
+            self._pool = ConnectionPool(
+                self.dsn,
+                kwargs=connect_options(
+                    self.dsn, application_name=application_name, prepare_threshold=prepare_threshold
+                ),
+                min_size=0,
+                max_size=pool_size,
+                open=False,
+                name="capataz",
+            )
+
+    def __enter__(self) -> Capataz:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections it opened itself."""
+        if self._owns_pool and self._pool is not None:
+            self._pool.close()
+
+    def using(self, connection: psycopg.Connection[Any]) -> Capataz:
+        """Return a client whose calls run on ``connection``, in its transaction. It commits and closes nothing.
+
+        As with any statement, an error leaves an open transaction aborted; wrap a call in
+        ``connection.transaction()`` to go on after one.
+        """
+        return Capataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+
+    def execute(self, call: Call[T]) -> T:
+        """Execute a call built by :mod:`capataz.calls`; the methods below do nothing else.
+
+        Raises:
+            CapatazError: the database refused it.
+            psycopg.OperationalError: there is no connection to be had.
+        """
+        if self._connection is not None:
+            return execute(self._connection, call)
+        pool = self._pool
+        assert pool is not None
+        if self._owns_pool and pool.closed:
+            pool.open()
+        with pool.connection() as connection:
+            return execute(connection, call)
+
+    # modules
+    register_module = _blocking(calls.register_module)
+    activate_module = _blocking(calls.activate_module)
+    deactivate_module = _blocking(calls.deactivate_module)
+    record_health_check = _blocking(calls.record_health_check)
+    route_robot = _blocking(calls.route_robot)
+
+    # robots
+    submit_robot = _blocking(calls.submit_robot)
+    submit_robots = _blocking(calls.submit_robots)
+    claim_robots = _blocking(calls.claim_robots)
+    release_robots = _blocking(calls.release_robots)
+    cancel_robot = _blocking(calls.cancel_robot)
+    retry_robot = _blocking(calls.retry_robot)
+    get_robot = _blocking(calls.get_robot)
+    explain_robot = _blocking(calls.explain_robot)
+    batch_progress = _blocking(calls.batch_progress)
+
+    # executions
+    report_progress = _blocking(calls.report_progress)
+    pause_execution = _blocking(calls.pause_execution)
+    resume_execution = _blocking(calls.resume_execution)
+    retry_step = _blocking(calls.retry_step)
+    complete_execution = _blocking(calls.complete_execution)
+    fail_execution = _blocking(calls.fail_execution)
+    complete_executions = _blocking(calls.complete_executions)
+    fail_executions = _blocking(calls.fail_executions)
+    expire_executions = _blocking(calls.expire_executions)
+    heartbeat_worker = _blocking(calls.heartbeat_worker)
+    stop_worker = _blocking(calls.stop_worker)
+
+    # operations
+    utc_now = _blocking(calls.utc_now)
+    fold_counters = _blocking(calls.fold_counters)
+    find_stragglers = _blocking(calls.find_stragglers)
+    rebuild_derived = _blocking(calls.rebuild_derived)
+    run_due_jobs = _blocking(calls.run_due_jobs)
+    run_job = _blocking(calls.run_job)
+    system_health = _blocking(calls.system_health)
+
+
+class AsyncCapataz:
+    """Client for asyncio, for use within one event loop. Its arguments are those of :class:`Capataz`."""
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        pool: AsyncConnectionPool[Any] | None = None,
+        connection: psycopg.AsyncConnection[Any] | None = None,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        application_name: str = "capataz",
+        prepare_threshold: int | None = 5,
+    ) -> None:
+        self.dsn = default_dsn(dsn)
+        self.prepare_threshold = prepare_threshold
+        self._connection = connection
+        self._owns_pool = pool is None and connection is None
+        self._pool = pool
+        self._pool_size = pool_size
+        self._application_name = application_name
+
+    async def __aenter__(self) -> AsyncCapataz:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections it opened itself."""
+        if self._owns_pool and self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    def using(self, connection: psycopg.AsyncConnection[Any]) -> AsyncCapataz:
+        """Return a client whose calls run on ``connection``, in its transaction. It commits and closes nothing."""
+        return AsyncCapataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+
+    async def execute(self, call: Call[T]) -> T:
+        """Execute a call built by :mod:`capataz.calls`; the methods below do nothing else.
+
+        Raises:
+            CapatazError: the database refused it.
+            psycopg.OperationalError: there is no connection to be had.
+        """
+        if self._connection is not None:
+            return await execute_async(self._connection, call)
+        pool = self._pool
+        if pool is None:
+            # Created here and not in __init__: a pool belongs to the event loop that runs it.
+            pool = self._pool = AsyncConnectionPool(
+                self.dsn,
+                kwargs=connect_options(
+                    self.dsn,
+                    application_name=self._application_name,
+                    prepare_threshold=self.prepare_threshold,
+                ),
+                min_size=0,
+                max_size=self._pool_size,
+                open=False,
+                name="capataz",
+            )
+        if self._owns_pool and pool.closed:
+            await pool.open()
+        async with pool.connection() as connection:
+            return await execute_async(connection, call)
+
+    # modules
+    register_module = _awaitable(calls.register_module)
+    activate_module = _awaitable(calls.activate_module)
+    deactivate_module = _awaitable(calls.deactivate_module)
+    record_health_check = _awaitable(calls.record_health_check)
+    route_robot = _awaitable(calls.route_robot)
+
+    # robots
+    submit_robot = _awaitable(calls.submit_robot)
+    submit_robots = _awaitable(calls.submit_robots)
+    claim_robots = _awaitable(calls.claim_robots)
+    release_robots = _awaitable(calls.release_robots)
+    cancel_robot = _awaitable(calls.cancel_robot)
+    retry_robot = _awaitable(calls.retry_robot)
+    get_robot = _awaitable(calls.get_robot)
+    explain_robot = _awaitable(calls.explain_robot)
+    batch_progress = _awaitable(calls.batch_progress)
+
+    # executions
+    report_progress = _awaitable(calls.report_progress)
+    pause_execution = _awaitable(calls.pause_execution)
+    resume_execution = _awaitable(calls.resume_execution)
+    retry_step = _awaitable(calls.retry_step)
+    complete_execution = _awaitable(calls.complete_execution)
+    fail_execution = _awaitable(calls.fail_execution)
+    complete_executions = _awaitable(calls.complete_executions)
+    fail_executions = _awaitable(calls.fail_executions)
+    expire_executions = _awaitable(calls.expire_executions)
+    heartbeat_worker = _awaitable(calls.heartbeat_worker)
+    stop_worker = _awaitable(calls.stop_worker)
+
+    # operations
+    utc_now = _awaitable(calls.utc_now)
+    fold_counters = _awaitable(calls.fold_counters)
+    find_stragglers = _awaitable(calls.find_stragglers)
+    rebuild_derived = _awaitable(calls.rebuild_derived)
+    run_due_jobs = _awaitable(calls.run_due_jobs)
+    run_job = _awaitable(calls.run_job)
+    system_health = _awaitable(calls.system_health)

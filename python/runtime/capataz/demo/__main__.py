@@ -1,0 +1,7 @@
+"""``python -m capataz.demo``."""
+
+import sys
+
+from .run import main
+
+sys.exit(main())

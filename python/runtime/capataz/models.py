@@ -1,0 +1,195 @@
+"""Typed results of the Capataz API: one dataclass per row type.
+
+The field names are the column names. Times are ``datetime`` without a zone and hold UTC (design §3, *Time*);
+durations carry their unit in the name; scores are between 0 and 1, percentages between 0 and 100. ``numeric``
+columns arrive as ``Decimal``, ``jsonb`` as whatever JSON they hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+__all__ = [
+    "BatchProgress",
+    "Check",
+    "ClaimedRobot",
+    "ExecutionState",
+    "HealthCheck",
+    "JobRun",
+    "Json",
+    "Module",
+    "ModuleHealth",
+    "Outcome",
+    "PerformanceTier",
+    "Priority",
+    "ProcessingTier",
+    "Robot",
+    "RobotStatus",
+    "StepCategory",
+    "Submitted",
+]
+
+Json = Any
+"""Whatever ``json.loads`` returns."""
+
+ModuleHealth = Literal["HEALTHY", "DEGRADED", "UNHEALTHY", "UNKNOWN"]
+PerformanceTier = Literal["HIGH", "MEDIUM", "LOW", "CRITICAL"]
+RobotStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "RETRYING"]
+Priority = Literal["LOW", "NORMAL", "HIGH", "CRITICAL"]
+ProcessingTier = Literal["FAST", "STANDARD", "COMPLEX", "BULK"]
+ExecutionState = Literal["PENDING", "RUNNING", "PAUSED", "COMPLETED", "FAILED", "RETRYING", "CANCELLED"]
+StepCategory = Literal["INIT", "VALIDATION", "PROCESSING", "EXTERNAL_API", "FINALIZATION"]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A row of ``capataz.module_registry``: a service that does work (specification §3.1)."""
+
+    module_id: str
+    module_name: str
+    module_version: str
+    supported_robot_types: list[str]
+    is_active: bool
+    health_endpoint: str | None
+    registration_data: Json
+    performance_score: Decimal | None
+    performance_tier: PerformanceTier | None
+    last_performance_check: datetime | None
+    error_count_24h: int | None
+    success_rate_24h: Decimal | None
+    avg_processing_time_ms: int | None
+    capacity_utilization: Decimal | None
+    health_status: ModuleHealth | None
+    last_health_check: datetime | None
+    consecutive_failures: int | None
+    last_error_message: str | None
+    uptime_percentage_24h: Decimal | None
+    total_robots_processed: int | None
+    total_processing_time_hours: Decimal | None
+    security_level: str | None
+    compliance_flags: Json
+    enterprise_features: Json
+    registered_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Robot:
+    """A row of ``capataz.robots``: a unit of work handed to a module (specification §3.2)."""
+
+    robot_id: str
+    robot_type: str
+    status: RobotStatus
+    module_name: str
+    input_data: Json
+    output_data: Json
+    priority: Priority
+    performance_metrics: Json
+    processing_time_ms: int | None
+    processing_tier: ProcessingTier | None
+    cache_hit: bool | None
+    cache_key: str | None
+    resource_usage_mb: int | None
+    retry_count: int | None
+    retry_limit: int | None
+    error_details: Json
+    error_category: str | None
+    last_error_at: datetime | None
+    completeness_score: Decimal | None
+    confidence_score: Decimal | None
+    source_reference: str | None
+    correlation_id: str | None
+    estimated_duration_minutes: int | None
+    actual_duration_minutes: int | None
+    complexity_score: Decimal | None
+    security_classification: str | None
+    compliance_tags: list[str] | None
+    enterprise_metadata: Json
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    available_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The answer to a submit.
+
+    ``cache_hit``: the robot was born COMPLETED with the output of an earlier one of the same cache key.
+    ``deduplicated``: no robot was created, ``robot_id`` is the one already under way for the cache key.
+    """
+
+    robot_id: str
+    module_name: str
+    status: RobotStatus
+    cache_hit: bool
+    deduplicated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRobot:
+    """A robot handed to a worker. ``execute_id`` is the lease of this one attempt; ``attempt`` counts from 1."""
+
+    robot_id: str
+    execute_id: str
+    robot_type: str
+    priority: Priority
+    input_data: Json
+    attempt: int
+    correlation_id: str | None
+    timeout_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one element of a bulk call: its robot's status, or ``error`` (``"RB409: message"``)."""
+
+    execute_id: str
+    status: RobotStatus | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of ``explain_robot``: whether this condition lets the robot run."""
+
+    check_name: str
+    ok: bool | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One line of ``system_health``."""
+
+    check_name: str
+    status: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far the robots of one correlation id are. ``percent`` is 0..100, ``eta`` a time in UTC."""
+
+    correlation_id: str
+    total: int
+    pending: int
+    processing: int
+    retrying: int
+    completed: int
+    failed: int
+    percent: Decimal | None
+    eta: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """One job that ``run_due_jobs`` looked at."""
+
+    job_name: str
+    outcome: str
+    duration_ms: int | None

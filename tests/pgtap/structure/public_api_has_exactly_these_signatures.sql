@@ -1,0 +1,154 @@
+-- The public API, version 1 (design 4): names, parameters with types and defaults, results with their columns.
+-- A change here is a change of the contract: clients call with named notation.
+begin;
+select plan(2);
+
+create temporary table api (name text, arguments text, result text) on commit drop;
+insert into api
+values
+    ('activate_module',
+     'p_module_name text',
+     'capataz.module_registry'),
+    ('batch_progress',
+     'p_correlation_id text',
+     'TABLE(correlation_id character varying, total bigint, pending bigint, processing bigint, '
+     'retrying bigint, completed bigint, failed bigint, percent numeric, '
+     'eta timestamp without time zone)'),
+    ('cancel_robot',
+     'p_robot_id text, p_reason text DEFAULT NULL::text',
+     'capataz.robot_status_enum'),
+    ('claim_robots',
+     'p_module_name text, p_batch_size bigint DEFAULT 1, p_worker_id text DEFAULT NULL::text, '
+     'p_timeout_seconds bigint DEFAULT NULL::bigint',
+     'TABLE(robot_id character varying, execute_id character varying, robot_type character varying, '
+     'priority capataz.priority_enum, input_data jsonb, attempt integer, '
+     'correlation_id character varying, timeout_seconds integer)'),
+    ('complete_execution',
+     'p_execute_id text, p_output_data jsonb DEFAULT ''{}''::jsonb, '
+     'p_performance_metrics jsonb DEFAULT ''{}''::jsonb, '
+     'p_confidence_score double precision DEFAULT NULL::double precision, '
+     'p_completeness_score double precision DEFAULT NULL::double precision, '
+     'p_resource_usage_mb bigint DEFAULT NULL::bigint',
+     'capataz.robot_status_enum'),
+    ('complete_executions',
+     'p_results jsonb',
+     'TABLE(execute_id text, status capataz.robot_status_enum, error text)'),
+    ('deactivate_module',
+     'p_module_name text, p_reason text DEFAULT NULL::text',
+     'capataz.module_registry'),
+    ('expire_executions',
+     'p_limit bigint DEFAULT 1000',
+     'integer'),
+    ('explain_robot',
+     'p_robot_id text',
+     'TABLE(check_name text, ok boolean, detail text)'),
+    ('fail_execution',
+     'p_execute_id text, p_error_message text, p_error_category text DEFAULT ''PROCESSING''::text, '
+     'p_error_details jsonb DEFAULT ''{}''::jsonb, p_error_stack_trace text DEFAULT NULL::text, '
+     'p_retryable boolean DEFAULT true',
+     'capataz.robot_status_enum'),
+    ('fail_executions',
+     'p_results jsonb',
+     'TABLE(execute_id text, status capataz.robot_status_enum, error text)'),
+    ('find_stragglers',
+     '',
+     'integer'),
+    ('fold_counters',
+     '',
+     'integer'),
+    ('get_robot',
+     'p_robot_id text',
+     'capataz.robots'),
+    ('heartbeat_worker',
+     'p_worker_id text, p_module_name text, p_info jsonb DEFAULT ''{}''::jsonb',
+     'void'),
+    ('pause_execution',
+     'p_execute_id text',
+     'capataz.execution_state_enum'),
+    ('rebuild_derived',
+     '',
+     'void'),
+    ('record_health_check',
+     'p_module_name text, p_healthy boolean, p_response_time_ms bigint DEFAULT NULL::bigint, '
+     'p_error_message text DEFAULT NULL::text',
+     'capataz.module_health_enum'),
+    ('register_module',
+     'p_module_name text, p_module_version text, p_supported_robot_types text[], '
+     'p_environment text DEFAULT ''prod''::text, p_health_endpoint text DEFAULT NULL::text, '
+     'p_registration_data jsonb DEFAULT ''{}''::jsonb',
+     'capataz.module_registry'),
+    ('release_robots',
+     'p_execute_ids text[]',
+     'integer'),
+    ('report_progress',
+     'p_execute_id text, p_progress_percentage double precision DEFAULT NULL::double precision, '
+     'p_current_step text DEFAULT NULL::text, p_step_category text DEFAULT NULL::text, '
+     'p_completed_steps bigint DEFAULT NULL::bigint, p_total_steps bigint DEFAULT NULL::bigint, '
+     'p_step_details jsonb DEFAULT NULL::jsonb, '
+     'p_cpu_usage_percent double precision DEFAULT NULL::double precision, '
+     'p_memory_usage_mb bigint DEFAULT NULL::bigint, p_disk_io_mb bigint DEFAULT NULL::bigint, '
+     'p_network_io_mb bigint DEFAULT NULL::bigint, p_items_processed bigint DEFAULT NULL::bigint, '
+     'p_external_api_calls bigint DEFAULT NULL::bigint, '
+     'p_external_api_duration_ms bigint DEFAULT NULL::bigint, '
+     'p_external_api_failures bigint DEFAULT NULL::bigint',
+     'capataz.execution_state_enum'),
+    ('resume_execution',
+     'p_execute_id text',
+     'capataz.execution_state_enum'),
+    ('retry_robot',
+     'p_robot_id text',
+     'capataz.robot_status_enum'),
+    ('retry_step',
+     'p_execute_id text, p_error_message text',
+     'capataz.execution_state_enum'),
+    ('route_robot',
+     'p_robot_type text',
+     'text'),
+    ('run_due_jobs',
+     '',
+     'TABLE(job_name text, outcome text, duration_ms bigint)'),
+    ('run_job',
+     'p_job_name text',
+     'text'),
+    ('stop_worker',
+     'p_worker_id text',
+     'integer'),
+    ('submit_robot',
+     'p_robot_type text, p_input_data jsonb DEFAULT ''{}''::jsonb, '
+     'p_module_name text DEFAULT NULL::text, p_priority text DEFAULT ''NORMAL''::text, '
+     'p_available_at timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_cache_key text DEFAULT NULL::text, p_correlation_id text DEFAULT NULL::text, '
+     'p_source_reference text DEFAULT NULL::text, p_retry_limit bigint DEFAULT 3, '
+     'p_estimated_duration_minutes bigint DEFAULT NULL::bigint, '
+     'p_complexity_score double precision DEFAULT NULL::double precision, '
+     'p_processing_tier text DEFAULT NULL::text, p_security_classification text DEFAULT NULL::text, '
+     'p_compliance_tags text[] DEFAULT NULL::text[], p_metadata jsonb DEFAULT ''{}''::jsonb, '
+     'p_robot_id text DEFAULT NULL::text',
+     'TABLE(robot_id character varying, module_name character varying, '
+     'status capataz.robot_status_enum, cache_hit boolean, deduplicated boolean)'),
+    ('submit_robots',
+     'p_robots jsonb',
+     'TABLE(robot_id character varying, module_name character varying, '
+     'status capataz.robot_status_enum, cache_hit boolean, deduplicated boolean)'),
+    ('system_health',
+     '',
+     'TABLE(check_name text, status text, detail text)'),
+    ('utc_now',
+     '',
+     'timestamp without time zone');
+
+select set_eq(
+  $$select p.proname::text, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+    from pg_proc as p
+    where p.pronamespace = 'capataz'::regnamespace$$,
+  'select name, arguments, result from api',
+  'schema capataz has exactly these functions, with these parameters, defaults and results'
+);
+select is(
+  (select count(distinct p.proname) from pg_proc as p where p.pronamespace = 'capataz'::regnamespace),
+  (select count(*) from pg_proc as p where p.pronamespace = 'capataz'::regnamespace),
+  'none is overloaded: named and positional calls are never ambiguous'
+);
+
+select * from finish();
+rollback;
