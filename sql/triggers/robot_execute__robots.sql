@@ -49,7 +49,7 @@ begin
   where n.completed_at is not null;
   if v_ended is not null
      and exists (
-       select from capataz.robots as r where r.robot_id = any (v_ended) and r.status = 'PROCESSING'
+       select from capataz.robots as r where r.robot_id = any (v_ended) and r.status is not distinct from 'PROCESSING'
      )
   then
     perform capataz_ops._settle_robots(v_ended, false);
@@ -73,10 +73,10 @@ declare
 begin
   select array_agg(o.robot_id::text) into v_ended
   from old_rows as o
-  where o.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING');
+  where o.completed_at is null;
   if v_ended is not null
      and exists (
-       select from capataz.robots as r where r.robot_id = any (v_ended) and r.status = 'PROCESSING'
+       select from capataz.robots as r where r.robot_id = any (v_ended) and r.status is not distinct from 'PROCESSING'
      )
   then
     perform capataz_ops._settle_robots(v_ended, true);

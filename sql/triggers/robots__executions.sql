@@ -75,7 +75,7 @@ begin
        select count(*)
        from capataz.robot_execute as e
        where e.robot_id = any (v_begun)
-         and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+         and e.completed_at is null
      )
   then
     perform capataz_ops._open_executions(v_begun);
@@ -86,7 +86,7 @@ begin
        select
        from capataz.robot_execute as e
        where e.robot_id = any (v_left)
-         and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+         and e.completed_at is null
      )
   then
     perform capataz_ops._close_executions(v_left);

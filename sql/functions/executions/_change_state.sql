@@ -32,7 +32,7 @@ begin
   select e.execution_state into v_state
   from capataz.robot_execute as e
   where e.execute_id = p_execute_id
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and e.completed_at is null
     and e.started_at + e.timeout_seconds * interval '1 second' >= capataz.utc_now();
   if found then
     raise exception using

@@ -25,7 +25,7 @@ as $$
       end
   from capataz.robots as r
   where e.robot_id = any (p_robot_ids)
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and e.completed_at is null
     and r.robot_id = e.robot_id
     and r.status <> 'PROCESSING'
 $$;

@@ -35,7 +35,7 @@ begin
     cross join capataz.robots as r
     where e.execute_id = g.execute_id
       and r.robot_id = e.robot_id
-      and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+      and e.completed_at is null
       and e.started_at + e.timeout_seconds * interval '1 second' >= v_now
     returning
       g.place, e.execute_id, e.robot_id, g.output_data, g.performance_metrics, g.confidence_score, g.completeness_score,

@@ -38,7 +38,7 @@ begin
     ) as o
     where e.execute_id = f.execute_id
       and r.robot_id = e.robot_id
-      and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+      and e.completed_at is null
       and (not p_is_answer or e.started_at + e.timeout_seconds * interval '1 second' >= v_now)
     returning f.place, e.execute_id, e.robot_id, e.current_step, o.status, f.error_category, f.error_message, f.error_details
   ), moved as (

@@ -26,7 +26,7 @@ begin
     where r.robot_id = any (array(
         select e.robot_id from capataz.robot_execute as e where e.execute_id = any (p_execute_ids)
       ))
-      and r.status = 'PROCESSING'
+      and r.status is not distinct from 'PROCESSING'  -- by the primary key, as in _lock_robots_of
     order by r.robot_id
     for no key update skip locked
   ) as l;
@@ -45,7 +45,7 @@ begin
   from capataz.robot_execute as e
   where e.execute_id = any (p_execute_ids)
     and e.robot_id = any (v_robot_ids)
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and e.completed_at is null
     and (not p_expired_only or e.started_at + e.timeout_seconds * interval '1 second' < capataz.utc_now());
   if v_failures is null then
     return 0;

@@ -2,6 +2,8 @@
 --
 -- Locks the robots of these executions that are being processed, by robot_id: the first lock of every call that ends
 -- executions (design 5). Robots of executions that have ended need none: the answer to them is final.
+-- Rows that are named by id are filtered by conditions that no partial index offers (completed_at is null, is not distinct
+-- from): the planner would read a whole partial index instead, which fills with dead entries (ADR 0009).
 -- Locks: robots, for no key update. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._lock_robots_of(p_execute_ids text[])
   returns void
@@ -16,7 +18,7 @@ begin
   where r.robot_id = any (array(
       select e.robot_id from capataz.robot_execute as e where e.execute_id = any (p_execute_ids)
     ))
-    and r.status = 'PROCESSING'
+    and r.status is not distinct from 'PROCESSING'  -- not by the index over status: it fills with dead entries
   order by r.robot_id
   for no key update;
 end

@@ -21,7 +21,7 @@ as $$
       select
       from capataz.robot_execute as e
       where e.robot_id = r.robot_id
-        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+        and e.completed_at is null
     )
   order by r.robot_id
 $$;

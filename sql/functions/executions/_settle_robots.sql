@@ -47,7 +47,7 @@ as $$
       select
       from capataz.robot_execute as a
       where a.robot_id = r.robot_id
-        and a.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+        and a.completed_at is null
     )
 $$;
 

@@ -39,7 +39,7 @@ begin
   perform
   from capataz.robots as r
   where r.robot_id = (select e.robot_id from capataz.robot_execute as e where e.execute_id = p_execute_id)
-    and r.status = 'PROCESSING'
+    and r.status is not distinct from 'PROCESSING'  -- not by the index over status: it fills with dead entries
   for no key update;
   perform
   from capataz_ops._complete_executions(array[row(

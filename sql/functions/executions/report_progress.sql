@@ -80,7 +80,7 @@ begin
       external_api_duration_ms = greatest(p_external_api_duration_ms, e.external_api_duration_ms),
       external_api_failures = greatest(p_external_api_failures, e.external_api_failures)
   where e.execute_id = p_execute_id
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and e.completed_at is null
     and e.started_at + e.timeout_seconds * interval '1 second' >= capataz.utc_now()
   returning e.execution_state, e.progress_percentage into v_state, v_progress;
   if not found then

@@ -33,7 +33,7 @@ begin
   select e.execution_state, e.retry_count, e.max_retries into v_execution
   from capataz.robot_execute as e
   where e.execute_id = p_execute_id
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and e.completed_at is null
     and e.started_at + e.timeout_seconds * interval '1 second' >= capataz.utc_now();
   if not found then
     perform capataz_ops._raise_refusal(p_execute_id, 'RETRY');

@@ -18,7 +18,7 @@ begin
     set execution_state = 'CANCELLED',
         answered_status = 'PENDING'
     where e.execute_id = any (p_execute_ids)
-      and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+      and e.completed_at is null
       and e.started_at + e.timeout_seconds * interval '1 second' >= capataz.utc_now()
     returning e.robot_id
   ), freed as (

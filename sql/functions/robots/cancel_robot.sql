@@ -41,7 +41,7 @@ begin
         error_category = 'CANCELLED',
         error_message = coalesce(left(p_reason, 10000), 'cancelled')
     where e.robot_id = p_robot_id
-      and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+      and e.completed_at is null
   )
   update capataz.robots as r
   set status = 'FAILED',

@@ -95,7 +95,7 @@ begin
       from capataz_ops.module_state as s
       join capataz.robot_execute as e on e.execute_id = s.probe_execute_id
       where s.module_name = p_module_name
-        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+        and e.completed_at is null
     ) then
       return;
     end if;

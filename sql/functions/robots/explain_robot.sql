@@ -30,7 +30,7 @@ begin
   join capataz_ops.module_state as t on t.module_name = m.module_name
   left join capataz.robot_execute as p
     on p.execute_id = t.probe_execute_id
-    and p.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+    and p.completed_at is null
   where m.module_name = v_robot.module_name;
 
   check_name := 'status';
@@ -124,7 +124,7 @@ begin
   from capataz.robot_execute as e
   left join capataz_ops.workers as w on w.worker_id = e.worker_id and w.module_name = e.module_name
   where e.robot_id = v_robot.robot_id
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING');
+    and e.completed_at is null;
   if not found then
     ok := true;
     detail := 'no worker holds it';
