@@ -62,9 +62,8 @@ format: ## format the Python code
 	@$(BIN)/ruff format python tests ops
 	@$(BIN)/ruff check --fix python tests ops
 
-bench: ## benchmarks, on their own cluster with fsync on
-	@ops/venv dev
-	@bench/run
+bench: ## benchmarks on a throw-away cluster with fsync on; ARGS='lifecycle -- --seconds 10' selects
+	@ops/bench $(ARGS)
 
 build: ## the wheel, in dist/
 	@ops/venv dev

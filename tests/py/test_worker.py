@@ -298,6 +298,24 @@ def test_a_bad_error_report_still_fails_the_robot(client: Capataz, module: str, 
     assert client.get_robot(robot_id).status == "FAILED"
 
 
+def test_an_exception_that_cannot_be_printed_fails_its_robot_too(
+    client: Capataz, module: str, make_worker: MakeWorker
+) -> None:
+    class Unspeakable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    worker = make_worker(concurrency=1)
+
+    @worker.robot("work")
+    def work(ctx: Context) -> None:
+        raise Unspeakable
+
+    (robot_id,) = submit(client, module, retry_limit=0)
+    worker.run(drain=True)
+    assert client.get_robot(robot_id).error_details["type"] == "Unspeakable"
+
+
 def test_a_type_without_handler_is_a_failure_that_says_so(
     client: Capataz, module: str, make_worker: MakeWorker
 ) -> None:

@@ -108,6 +108,9 @@ class Engine:
         database: made if missing; :attr:`dsn` leads to it.
     """
 
+    initdb_options: tuple[str, ...] = ()
+    """More options of ``initdb``; tests save the disk with ``--no-sync``."""
+
     def __init__(self, state: Path | None = None, *, name: str = "demo", database: str = "capataz") -> None:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,40}", name):
             raise EngineError(f"bad engine name {name!r}")
@@ -205,6 +208,9 @@ class Engine:
                 stopped = self._call("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "-t", "60", "stop")
                 if stopped.returncode:
                     self._call("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "-t", "60", "stop")
+            if self._run is not None and self._run.parent != self.home:
+                with contextlib.suppress(OSError):  # not empty: the server did not stop
+                    self._run.rmdir()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -350,7 +356,7 @@ class Engine:
         if self._version >= 17:
             # the collation that every platform has, with Unicode character classes
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        made = self._call("initdb", *arguments)
+        made = self._call("initdb", *arguments, *self.initdb_options)
         if made.returncode:
             shutil.rmtree(fresh, ignore_errors=True)
             raise EngineError(

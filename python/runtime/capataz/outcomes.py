@@ -5,6 +5,7 @@ Written where the handler ran, so that an output that is no JSON is its own robo
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from typing import Any, Final
 
@@ -56,7 +57,10 @@ def _clean(text: str, limit: int) -> str:
 def failure(context: Context, error: BaseException) -> str:
     """Return the JSON object for ``fail_executions``."""
     kind = type(error).__name__
-    message = _clean(str(error), MESSAGE_LIMIT) or kind
+    try:
+        message = _clean(str(error), MESSAGE_LIMIT) or kind
+    except Exception:  # an exception that cannot even say what it is
+        message = kind
     details: dict[str, Json] = {"type": kind, "message": message}
     fields: dict[str, Json] = {"execute_id": context.robot.execute_id, "error_message": message}
     if isinstance(error, RobotError):
@@ -67,8 +71,9 @@ def failure(context: Context, error: BaseException) -> str:
         fields["error_category"] = "PROCESSING"
     fields["error_details"] = details
     if not isinstance(error, NoHandlerError):
-        trace = "".join(traceback.format_exception(error))
-        fields["error_stack_trace"] = _clean(trace, TRACE_LIMIT)
+        with contextlib.suppress(Exception):
+            trace = "".join(traceback.format_exception(error))
+            fields["error_stack_trace"] = _clean(trace, TRACE_LIMIT)
     try:
         return to_json(fields, "error")
     except InvalidInput:  # details that are no JSON

@@ -69,7 +69,8 @@ _Final = tuple[Context, bool, str]
 CHANNEL: Final = "capataz_work"
 FLUSH_COUNT: Final = 500  # outcomes in one call
 FLUSH_BYTES: Final = 8_000_000
-UNDELIVERED_LIMIT: Final = 2000  # finished robots that wait to be delivered before no more are claimed
+UNDELIVERED_LIMIT: Final = 2000  # finished robots that wait to be delivered: with more, none are claimed
+UNREPORTED_LIMIT: Final = 100  # attempts whose reports wait to be sent: with more, none are claimed
 REPORTERS: Final = 3  # connections that send progress reports, opened when needed
 TICK: Final = 0.25  # seconds between looks at the clock
 PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress reports of one attempt
@@ -396,7 +397,7 @@ class Worker:
         if not claimer.done():
             claimer.cancel()
         await asyncio.gather(claimer, return_exceptions=True)
-        await self._give_back(link, [*self._take_waiting()], deadline)
+        await self._give_back(link, self._take_waiting(), min(deadline, loop.time() + DELIVERY_SECONDS))
         await self._wait_until(lambda: self._active == 0, deadline, abort=True)
         for task in list(self._tasks):
             task.cancel()
@@ -468,9 +469,10 @@ class Worker:
 
     def _wanted(self) -> int:
         """How many robots to claim now."""
-        if len(self._outgoing) + len(self._done) + self._delivering > UNDELIVERED_LIMIT:
-            return 0
         waiting = len(self._plain) + len(self._other)
+        undelivered = len(self._held) - waiting - self._active
+        if undelivered > UNDELIVERED_LIMIT or len(self._report_queue) > UNREPORTED_LIMIT:
+            return 0
         capacity = self._capacity()
         free = capacity - waiting - self._active
         if free <= 0 or (waiting and 2 * free < capacity):
@@ -985,6 +987,7 @@ class Worker:
                     context._final = None
                     self._outgoing.append(final)
                     self._flush_event.set()
+            self._claim_event.set()
 
     async def _send_report(self, link: Link, context: Context, report: Report) -> None:
         fields = report.fields

@@ -84,7 +84,8 @@ begin
       total_robots_processed = n.total_robots_processed,
       total_processing_time_hours = n.total_processing_time_hours,
       consecutive_failures = n.consecutive_failures,
-      last_error_message = n.last_error_message
+      last_error_message = n.last_error_message,
+      health_status = n.health_status
   from (
     select
       least(greatest(v_window.failed_count, 0), 2147483647)::integer as error_count_24h,
@@ -104,17 +105,24 @@ begin
         case when v_moved.succeeded then 0 else o.consecutive_failures end + v_moved.failures_in_row,
         2147483647
       )::integer as consecutive_failures,
-      coalesce(v_moved.error_message, o.last_error_message) as last_error_message
+      coalesce(v_moved.error_message, o.last_error_message) as last_error_message,
+      -- a success closes the circuit breaker, unless a new run of failures came after it
+      case
+        when o.health_status = 'UNHEALTHY' and v_moved.succeeded and v_moved.failures_in_row < s.failure_threshold
+          then 'HEALTHY'
+        else o.health_status
+      end::capataz.module_health_enum as health_status
     from capataz.module_registry as o
+    join capataz_ops.module_settings as s on s.module_name = o.module_name
     where o.module_name = p_module_name
   ) as n
   where m.module_name = p_module_name
     and (
       m.error_count_24h, m.success_rate_24h, m.avg_processing_time_ms, m.total_robots_processed,
-      m.total_processing_time_hours, m.consecutive_failures, m.last_error_message
+      m.total_processing_time_hours, m.consecutive_failures, m.last_error_message, m.health_status
     ) is distinct from (
       n.error_count_24h, n.success_rate_24h, n.avg_processing_time_ms, n.total_robots_processed,
-      n.total_processing_time_hours, n.consecutive_failures, n.last_error_message
+      n.total_processing_time_hours, n.consecutive_failures, n.last_error_message, n.health_status
     );
   return true;
 end

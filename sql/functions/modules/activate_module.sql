@@ -26,7 +26,10 @@ begin
 
   update capataz.module_registry as m
   set is_active = true,
-      consecutive_failures = 0
+      consecutive_failures = 0,
+      health_status = case
+        when m.health_status = 'UNHEALTHY' then 'HEALTHY' else m.health_status
+      end::capataz.module_health_enum
   where m.module_name = p_module_name
   returning m.* into v_row;
 

@@ -69,9 +69,9 @@ begin
   perform capataz_ops._check_text(
     v_prefix || 'security_classification', v_request.security_classification, 20, false
   );
-  if array_position(v_request.compliance_tags, null) is not null
-     or coalesce(array_ndims(v_request.compliance_tags), 1) <> 1
+  if coalesce(array_ndims(v_request.compliance_tags), 1) <> 1
      or octet_length(v_request.compliance_tags::text) > 8000
+     or exists (select from unnest(v_request.compliance_tags) as t (tag) where t.tag is null)
   then
     raise exception using
       errcode = 'RB400',
