@@ -18,14 +18,14 @@ begin
       end;
     end if;
   end loop;
-  if not pg_catalog.pg_has_role(current_user, 'capataz_owner', 'member')
-     or not exists (
-       select
-       from pg_catalog.pg_auth_members as m
-       where m.roleid = 'capataz_owner'::regrole
-         and m.member = current_user::regrole
-     ) and not (select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user)
-       and current_user <> 'capataz_owner' then
+  -- Since PostgreSQL 16 whoever creates a role is its administrator but may neither inherit from it nor become it.
+  if not pg_catalog.pg_has_role(current_user, 'capataz_owner', 'usage')
+     or not pg_catalog.pg_has_role(
+       current_user,
+       'capataz_owner',
+       case when pg_catalog.current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end
+     )
+  then
     execute pg_catalog.format('grant capataz_owner to %I', current_user);
   end if;
 end

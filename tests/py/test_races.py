@@ -1100,7 +1100,7 @@ def test_storm_of_all_functions_leaves_everything_consistent(
         list(pool.map(work, range(8)))
     if pytestconfig.getoption("verbose") > 1:
         print(counts)
-    assert unexpected == []
+    assert unexpected == [], "\n".join(unexpected)
     failed_jobs = db.execute("select job_name, last_error from capataz_ops.jobs where failure_count > 0").fetchall()
     assert failed_jobs == []
     assert counts["claim_robots"] > 0

@@ -301,7 +301,7 @@ def test_a_bad_error_report_still_fails_the_robot(client: Capataz, module: str, 
 def test_an_exception_that_cannot_be_printed_fails_its_robot_too(
     client: Capataz, module: str, make_worker: MakeWorker
 ) -> None:
-    class Unspeakable(Exception):
+    class UnspeakableError(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
@@ -309,11 +309,11 @@ def test_an_exception_that_cannot_be_printed_fails_its_robot_too(
 
     @worker.robot("work")
     def work(ctx: Context) -> None:
-        raise Unspeakable
+        raise UnspeakableError
 
     (robot_id,) = submit(client, module, retry_limit=0)
     worker.run(drain=True)
-    assert client.get_robot(robot_id).error_details["type"] == "Unspeakable"
+    assert client.get_robot(robot_id).error_details["type"] == "UnspeakableError"
 
 
 def test_a_type_without_handler_is_a_failure_that_says_so(
@@ -807,7 +807,7 @@ def test_a_stopping_worker_finishes_what_runs_and_returns_the_rest(
         worker.stop()
         until(lambda: statuses(db, module) == {"PROCESSING": 2, "PENDING": 5})
         free.set()
-    assert statuses(db, module) == {"COMPLETED": 2, "PENDING": 5}
+        until(lambda: statuses(db, module) == {"COMPLETED": 2, "PENDING": 5})
     row = db.execute("select max(retry_count) from capataz.robots where module_name = %s", [module]).fetchone()
     assert row == (0,)
 
