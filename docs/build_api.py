@@ -2,9 +2,9 @@
 
 Usage: CAPATAZ_DSN=... python docs/build_api.py [--check]
 
-Names, parameters, defaults, results, comments and grants come from the catalog; the paragraph on rules, locks and errors
-comes from the header of the function's file in sql/functions. With --check nothing is written; the exit code is 1 where
-docs/api.md is out of date. It reads only, and needs a role that may read the catalog (any).
+Names, parameters, defaults, results, comments and grants come from the catalog; the paragraph on rules, locks and
+errors comes from the header of the function's file in sql/functions. With --check nothing is written; the exit code
+is 1 where docs/api.md is out of date. It only reads.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ Everything is a function or a table of schema `capataz`. Functions take position
 Times are `timestamp` and hold UTC. Error codes are explained in [errors.md](errors.md), states in
 [state-machines.md](state-machines.md), settings of a module in [operations.md](operations.md#settings-of-a-module).
 
-An `execute_id` is the lease of one attempt. Every function that takes one raises RB404 where it is unknown, and RB409
-where the attempt has ended or is past its timeout; the call then changes nothing.
+An `execute_id` is the lease of one attempt. A function that takes one raises RB404 where it is unknown, and RB409 where
+the attempt has ended or is past its timeout; the call then changes nothing. The bulk forms answer per element instead,
+and `release_robots` skips what it cannot release.
 
 Roles: `capataz_producer`, `capataz_worker`, `capataz_viewer`, `capataz_operator`, `capataz_admin`, `capataz_gateway`.
 The line *Granted to* names them without the prefix. The owner may execute everything, PUBLIC nothing.
@@ -118,15 +119,23 @@ def short(default: str | None) -> str | None:
     return re.sub(r"::[\w .]+(\[\])?", "", default)
 
 
+def type_name(text: str) -> str:
+    """Types as the sources write them."""
+    text = text.replace("character varying", "varchar").replace("timestamp without time zone", "timestamp")
+    return text.replace("capataz.", "")
+
+
 def signature(name: str, arguments: list[str], result: str) -> str:
-    """The call, one argument a line where there are several."""
-    shown = [re.sub(r"( default .*)$", lambda match: str(short(match.group(1))), argument) for argument in arguments]
-    shown = [argument.removesuffix(" default NULL") + (" default null" if argument.endswith(" default NULL") else "")
-             for argument in shown]  # fmt: skip
+    """The call, one argument a line where it is long."""
+    shown = []
+    for argument in arguments:
+        declared, default, value = argument.partition(" default ")
+        value = (short(value) or "").replace("NULL", "null")
+        shown.append(type_name(declared) + (f" default {value}" if default else ""))
     table = re.fullmatch(r"TABLE\((.*)\)", result)
-    answer = "table (" + table.group(1) + ")" if table else result
+    answer = type_name("table (" + table.group(1) + ")" if table else result)
     if table and len(answer) > 90:
-        answer = "table (\n  " + ",\n  ".join(re.split(r", (?=\w+ )", table.group(1))) + "\n)"
+        answer = "table (\n       " + ",\n       ".join(re.split(r", (?=\w+ )", type_name(table.group(1)))) + "\n     )"
     call = f"capataz.{name}({', '.join(shown)})"
     if len(call) > 90:
         call = f"capataz.{name}(\n  " + ",\n  ".join(shown) + "\n)"
@@ -181,8 +190,7 @@ def build(connection: psycopg.Connection[Any]) -> str:
         page.append(f"### {table}\n\n{tidy(row[0] if row else '')}\n")
         page.append("| Column | Type | Default | |\n|---|---|---|---|")
         for column, kind, required, default, comment in connection.execute(COLUMNS, [f"capataz.{table}"]).fetchall():
-            kind = kind.replace("character varying", "varchar").replace("timestamp without time zone", "timestamp")
-            kind = kind.removeprefix("capataz.") + (" not null" if required else "")
+            kind = type_name(kind) + (" not null" if required else "")
             shown = f"`{short(default)}`" if default else ""
             page.append(f"| `{column}` | {kind} | {shown} | {cell(comment)} |")
         page.append("")

@@ -3,7 +3,7 @@
 Usage: make bench ARGS='worker -- --robots 60000 --pickups 300'
 
 Throughput: every robot durably claimed and durably completed (target 6,000/s). Latency: from the commit of a submit to
-the start of its handler, in another process that is idle (target p50 < 3 ms, p95 < 8 ms). Both processes read one clock.
+the start of its handler, in another process that is idle (target p50 < 3 ms, p95 < 8 ms). Both read one clock.
 """
 
 from __future__ import annotations

@@ -23,23 +23,7 @@ begin
     from capataz_ops.module_settings as s
     where s.module_name = NEW.module_name;
 
-    insert into capataz_ops.module_settings as s
-    values (v_new.*)
-    on conflict (module_name) do update set
-      max_concurrency = excluded.max_concurrency,
-      failure_threshold = excluded.failure_threshold,
-      retry_base_seconds = excluded.retry_base_seconds,
-      retry_factor = excluded.retry_factor,
-      retry_max_seconds = excluded.retry_max_seconds,
-      retry_jitter = excluded.retry_jitter,
-      cache_ttl_seconds = excluded.cache_ttl_seconds,
-      worker_timeout_seconds = excluded.worker_timeout_seconds,
-      timeout_seconds = excluded.timeout_seconds,
-      priority_aging_seconds = excluded.priority_aging_seconds;
-
-    insert into capataz_ops.module_state (module_name)
-    values (NEW.module_name)
-    on conflict (module_name) do nothing;
+    perform capataz_ops._store_settings(v_new);
 
     if v_new.max_concurrency is null then
       if v_old_limit is not null then

@@ -3,7 +3,7 @@
 -- The attempt repeats a step: state RETRYING until the next report_progress, retry_count of the execution + 1, up to
 -- max_retries (3). The robot's own retry_count is not touched.
 -- Locks:  robot_execute row. Writes: robot_execute.
--- Raises: RB400 no id, RB404 unknown execution, RB409 its state does not allow it, RB429 max_retries reached.
+-- Raises: RB400 no id or message, RB404 unknown execution, RB409 its state does not allow it, RB429 max_retries reached.
 create or replace function capataz.retry_step(p_execute_id text, p_error_message text)
   returns capataz.execution_state_enum
   language plpgsql
@@ -17,6 +17,14 @@ as $$
 declare
   v_execution record;
 begin
+  if p_error_message is null then
+    raise exception using
+      errcode = 'RB400',
+      message = 'error_message is required',
+      detail = 'error_message is null.',
+      hint = 'Say why the step is repeated.';
+  end if;
+
   update capataz.robot_execute as e
   set execution_state = 'RETRYING',
       retry_count = e.retry_count + 1,

@@ -18,15 +18,9 @@ declare
   v_from constant timestamp := date_trunc('minute', v_now) - interval '24 hours';
   v_module record;
 begin
-  insert into capataz_ops.module_settings
-  select s.*
+  perform capataz_ops._store_settings(capataz_ops._parse_settings(m.module_name, m.registration_data))
   from capataz.module_registry as m
-  cross join lateral capataz_ops._parse_settings(m.module_name, m.registration_data) as s
-  on conflict (module_name) do nothing;
-  insert into capataz_ops.module_state (module_name)
-  select m.module_name
-  from capataz.module_registry as m
-  on conflict (module_name) do nothing;
+  order by m.module_name;
 
   for v_module in
     select m.module_name

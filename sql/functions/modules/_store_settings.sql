@@ -1,0 +1,34 @@
+-- capataz_ops._store_settings(p_settings) -> void
+--
+-- Stores the typed settings of a module, and the row of its totals where there is none yet.
+-- Locks:  module_settings row. Writes: module_settings, module_state. Raises: nothing.
+create or replace function capataz_ops._store_settings(p_settings capataz_ops.module_settings)
+  returns void
+  language plpgsql
+  volatile
+  security invoker
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into capataz_ops.module_settings
+  values (p_settings.*)
+  on conflict (module_name) do update set
+    max_concurrency = excluded.max_concurrency,
+    failure_threshold = excluded.failure_threshold,
+    retry_base_seconds = excluded.retry_base_seconds,
+    retry_factor = excluded.retry_factor,
+    retry_max_seconds = excluded.retry_max_seconds,
+    retry_jitter = excluded.retry_jitter,
+    cache_ttl_seconds = excluded.cache_ttl_seconds,
+    worker_timeout_seconds = excluded.worker_timeout_seconds,
+    timeout_seconds = excluded.timeout_seconds,
+    priority_aging_seconds = excluded.priority_aging_seconds;
+
+  insert into capataz_ops.module_state (module_name)
+  values (p_settings.module_name)
+  on conflict (module_name) do nothing;
+end
+$$;
+
+comment on function capataz_ops._store_settings(capataz_ops.module_settings) is
+  'Stores the typed settings of a module.';
