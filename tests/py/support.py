@@ -101,6 +101,15 @@ class Session:
             time.sleep(0.002)
         pytest.fail(f"neither ended nor waited for a lock: {query}")
 
+    def start_and_settle(self, query: str, params: Sequence[Any] = ()) -> Future[list[Row]]:
+        """Runs a statement in the background and returns once it waits for another session, or has ended."""
+        future = self.start(query, params)
+        while not future.done():
+            if self.observer.execute("select pg_blocking_pids(%s)", [self.pid]).fetchall()[0][0]:
+                break
+            time.sleep(0.002)
+        return future
+
     def must_not_wait(self, query: str, params: Sequence[Any] = ()) -> list[Row]:
         """Runs a statement that is not allowed to wait for anybody's lock; fails as soon as it does."""
         future = self.start(query, params)

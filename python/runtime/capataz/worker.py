@@ -132,7 +132,7 @@ class Worker:
         module_name: str,
         *,
         concurrency: int = 4,
-        batch_size: int = 100,
+        batch_size: int = 200,
         prefetch: int | None = None,
         worker_id: str | None = None,
         timeout_seconds: int | None = None,

@@ -20,9 +20,11 @@ declare
   v_limit constant integer := coalesce(p_limit, 1000)::integer;
   v_expired integer := 0;
   v_due record;
+  v_worker record;
 begin
   perform capataz_ops._check_number('limit', p_limit, 1, 100000);
 
+  -- one pass by name of module: the rows of modules are locked in that order
   for v_due in
     select m.module_name
     from capataz.module_registry as m
@@ -34,37 +36,31 @@ begin
           and e.started_at + e.timeout_seconds * interval '1 second' < v_now
       )
       or exists (
-        select
-        from capataz_ops.workers as w
-        where w.module_name = m.module_name
-          and w.stopped_at is null
-          and w.lost_at is null
+        select from capataz_ops.workers as w where w.module_name = m.module_name
       )
     order by m.module_name
   loop
     v_expired := v_expired + capataz_ops._expire_module(v_due.module_name, v_limit);
-  end loop;
 
-  -- what a worker claimed after it was lost, without a new heartbeat
-  for v_due in
-    select w.worker_id, w.module_name
-    from capataz_ops.workers as w
-    where (w.lost_at is not null or w.stopped_at is not null)
-      and exists (
-        select
-        from capataz.robot_execute as e
-        where e.module_name = w.module_name
-          and e.worker_id = w.worker_id
-          and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
-          and e.started_at < v_now - (
-            select make_interval(secs => s.worker_timeout_seconds)
-            from capataz_ops.module_settings as s
-            where s.module_name = w.module_name
-          )
-      )
-    order by w.module_name, w.worker_id
-  loop
-    v_expired := v_expired + capataz_ops._lose_worker(v_due.worker_id, v_due.module_name);
+    -- what a worker claimed after it was lost or had stopped, without a new heartbeat
+    for v_worker in
+      select w.worker_id
+      from capataz_ops.workers as w
+      join capataz_ops.module_settings as s on s.module_name = w.module_name
+      where w.module_name = v_due.module_name
+        and (w.lost_at is not null or w.stopped_at is not null)
+        and exists (
+          select
+          from capataz.robot_execute as e
+          where e.module_name = w.module_name
+            and e.worker_id = w.worker_id
+            and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+            and e.started_at < v_now - make_interval(secs => s.worker_timeout_seconds)
+        )
+      order by w.worker_id
+    loop
+      v_expired := v_expired + capataz_ops._lose_worker(v_worker.worker_id, v_due.module_name);
+    end loop;
   end loop;
 
   delete from capataz_ops.workers as w

@@ -16,26 +16,26 @@ create or replace function capataz_ops._reconcile_permits(p_module_name text)
 as $$
 declare
   v_limit integer;
-  v_free bigint;
+  v_locked bigint[];
 begin
-  perform
+  select array_agg(l.permit_id) into v_locked
   from (
     select p.permit_id
     from capataz_ops.module_permits as p
     where p.module_name = p_module_name
     for update skip locked
-  ) as l
-  having count(*) = (select count(*) from capataz_ops.module_permits as p where p.module_name = p_module_name);
-  if not found then
+  ) as l;
+  if coalesce(cardinality(v_locked), 0) <> (
+    select count(*) from capataz_ops.module_permits as p where p.module_name = p_module_name
+  ) then
     return;
   end if;
 
   select s.max_concurrency into v_limit
   from capataz_ops.module_settings as s
   where s.module_name = p_module_name;
-
   if v_limit is null then
-    delete from capataz_ops.module_permits as p where p.module_name = p_module_name;
+    delete from capataz_ops.module_permits as p where p.permit_id = any (v_locked);
     return;
   end if;
 
@@ -50,28 +50,43 @@ begin
     for no key update skip locked
   );
 
-  select v_limit - count(*) into v_free
-  from capataz.robot_execute as e
-  where e.module_name = p_module_name
-    and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
-    and e.has_permit;
-
-  if v_free = (
-    select sum(p.free_count) from capataz_ops.module_permits as p where p.module_name = p_module_name
-  ) and 8 >= (
-    select count(*) from capataz_ops.module_permits as p where p.module_name = p_module_name
-  ) then
-    return;
-  end if;
-
-  delete from capataz_ops.module_permits as p where p.module_name = p_module_name;
+  -- One statement, one snapshot: what runs, what stands in rows that came since, and the rows that are replaced.
+  with wanted as (
+    select
+      v_limit
+      - (
+        select count(*)
+        from capataz.robot_execute as e
+        where e.module_name = p_module_name
+          and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+      )
+      - (
+        select coalesce(sum(p.free_count), 0)
+        from capataz_ops.module_permits as p
+        where p.module_name = p_module_name
+          and p.permit_id <> all (coalesce(v_locked, '{}'))
+      ) as free_count
+  ), changed as (
+    select w.free_count
+    from wanted as w
+    where coalesce(cardinality(v_locked), 0) not between 1 and 8
+      or w.free_count <> (
+        select sum(p.free_count) from capataz_ops.module_permits as p where p.permit_id = any (v_locked)
+      )
+  ), gone as (
+    delete from capataz_ops.module_permits as p
+    where p.permit_id = any (v_locked)
+      and exists (select from changed)
+  )
   insert into capataz_ops.module_permits (module_name, free_count)
-  select p_module_name, v_free
-  where v_free < 0
+  select p_module_name, c.free_count
+  from changed as c
+  where c.free_count < 0
   union all
-  select p_module_name, v_free / 8 + case when g.place <= v_free % 8 then 1 else 0 end
-  from generate_series(1, 8) as g (place)
-  where v_free >= 0;
+  select p_module_name, div(c.free_count, 8) + case when g.place <= c.free_count % 8 then 1 else 0 end
+  from changed as c
+  cross join generate_series(1, 8) as g (place)
+  where c.free_count >= 0;
 end
 $$;
 

@@ -87,12 +87,16 @@ begin
   end if;
 
   loop
-    -- `on conflict do update` of a key column would lock the row so that the foreign key of every submit waits for it;
-    -- a plain update does so only where module_id really changes
+    -- An update that names a key column locks the row so that the foreign keys of submits wait for it, and it for them:
+    -- module_id, and the version that stands in it, are named only where they change.
     update capataz.module_registry as m
     set module_id = v_module_id,
-        module_version = p_module_version,
-        supported_robot_types = p_supported_robot_types,
+        module_version = p_module_version
+    where m.module_name = p_module_name
+      and m.module_id <> v_module_id;
+
+    update capataz.module_registry as m
+    set supported_robot_types = p_supported_robot_types,
         health_endpoint = coalesce(p_health_endpoint, m.health_endpoint),
         registration_data = (
           select coalesce(jsonb_object_agg(d.key, d.value), '{}')

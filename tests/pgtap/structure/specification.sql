@@ -1,5 +1,5 @@
 -- The live catalog against the specification's own DDL (tests/spec/specification.sql), created in a scratch schema.
--- Nothing of it may be missing, renamed or retyped; what Capataz adds is listed here. Defaults now() are utc_now() (UTC ADR).
+-- Nothing of it may be missing, renamed or retyped; what Capataz adds is listed here. Its defaults now() must be utc_now() (UTC ADR).
 begin;
 select plan(14);
 
@@ -9,13 +9,13 @@ set local search_path = specification, public;
 \ir ../../spec/dictionaries.sql
 set local search_path = public;
 
--- The names of both schemas, and the clock, in the specification's words.
-create function pg_temp.as_specified(p_text text)
+-- A definition without the names of the two schemas.
+create function pg_temp.bare(p_text text)
   returns text
   language sql
   immutable
 as $$
-  select replace(regexp_replace(p_text, '\m(capataz|specification)\.', '', 'g'), 'utc_now()', 'now()')
+  select regexp_replace(p_text, '\m(capataz|specification)\.', '', 'g')
 $$;
 
 create temporary view columns as
@@ -23,9 +23,12 @@ select
   c.relnamespace::regnamespace::text as schema_name,
   c.relname::text as table_name,
   a.attname::text as column_name,
-  pg_temp.as_specified(format_type(a.atttypid, a.atttypmod)) as type,
+  pg_temp.bare(format_type(a.atttypid, a.atttypmod)) as type,
   a.attnotnull as is_required,
-  pg_temp.as_specified(pg_get_expr(d.adbin, d.adrelid)) as default_value
+  case
+    when c.relnamespace = 'capataz'::regnamespace then pg_temp.bare(pg_get_expr(d.adbin, d.adrelid))
+    else replace(pg_temp.bare(pg_get_expr(d.adbin, d.adrelid)), 'now()', 'utc_now()')
+  end as default_value
 from pg_class as c
 join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
@@ -43,7 +46,7 @@ group by t.typnamespace, t.typname;
 
 create temporary view keys as
 select c.connamespace::regnamespace::text as schema_name, r.relname::text as table_name, c.contype::text as kind,
-  pg_temp.as_specified(pg_get_constraintdef(c.oid)) as definition
+  pg_temp.bare(pg_get_constraintdef(c.oid)) as definition
 from pg_constraint as c
 join pg_class as r on r.oid = c.conrelid
 where c.connamespace in ('capataz'::regnamespace, 'specification'::regnamespace)
@@ -51,7 +54,7 @@ where c.connamespace in ('capataz'::regnamespace, 'specification'::regnamespace)
 
 create temporary view indexes as
 select c.relnamespace::regnamespace::text as schema_name, c.relname::text as index_name,
-  pg_temp.as_specified(pg_get_indexdef(c.oid)) as definition, i.indisvalid and i.indisready as is_usable
+  pg_temp.bare(pg_get_indexdef(c.oid)) as definition, i.indisvalid and i.indisready as is_usable
 from pg_index as i
 join pg_class as c on c.oid = i.indexrelid
 where c.relnamespace in ('capataz'::regnamespace, 'specification'::regnamespace)
