@@ -87,6 +87,16 @@ begin
   end if;
 
   loop
+    if exists (
+      select from capataz.module_registry as m where m.module_id = v_module_id and m.module_name <> p_module_name
+    ) then
+      raise exception using
+        errcode = 'RB409',
+        message = format('module_id "%s" is already taken', v_module_id),
+        detail = 'Another module has a name and version that read the same together.',
+        hint = 'Change name, version or environment.';
+    end if;
+
     -- An update that names a key column locks the row so that the foreign keys of submits wait for it, and it for them:
     -- module_id, and the version that stands in it, are named only where they change.
     update capataz.module_registry as m
@@ -121,16 +131,6 @@ begin
     on conflict do nothing
     returning m.* into v_row;
     exit when found;
-
-    if exists (
-      select from capataz.module_registry as m where m.module_id = v_module_id and m.module_name <> p_module_name
-    ) then
-      raise exception using
-        errcode = 'RB409',
-        message = format('module_id "%s" is already taken', v_module_id),
-        detail = 'Another module has a name and version that read the same together.',
-        hint = 'Change name, version or environment.';
-    end if;
   end loop;
 
   v_row.registration_data := v_row.registration_data - 'api_keys';
