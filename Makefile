@@ -9,7 +9,7 @@ BIN := .venv/bin
 CAPATAZ_DSN ?=
 DB ?= capataz
 
-.PHONY: help up down reset dsn psql migrate dist demo test test-pgtap test-py lint check format bench build freeze venv deps clean
+.PHONY: help up down reset dsn psql migrate dist demo test test-pgtap test-py lint check format bench build docs freeze venv deps clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ format: ## format the Python code
 
 bench: ## benchmarks on a throw-away cluster with fsync on; ARGS='lifecycle -- --seconds 10' selects
 	@ops/bench $(ARGS)
+
+docs: ## write docs/api.md from the comments in a deployed database (CAPATAZ_DSN, default: the development cluster)
+	@ops/venv runtime
+	@dsn="$(CAPATAZ_DSN)"; [ -n "$$dsn" ] || dsn=$$(ops/cluster dsn dev $(DB)); \
+	  CAPATAZ_DSN="$$dsn" $(BIN)/python docs/build_api.py
 
 build: ## the wheel, in dist/
 	@ops/venv dev

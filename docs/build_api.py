@@ -108,8 +108,17 @@ def contract(path: Path) -> tuple[str, list[tuple[str, str]]]:
 
 
 def tidy(text: str) -> str:
-    """One line of Markdown: single blanks, and what Markdown would read as HTML kept as text."""
-    return re.sub(r"\s+", " ", text).strip().replace("<", "&lt;")
+    """One line of Markdown: single blanks, no HTML, ADRs as links."""
+    text = re.sub(r"\s+", " ", text).strip().replace("<", "&lt;")
+    text = re.sub(r"\bdesign \d+(?:(?:,| and) \d+)*(?:[,;] )?", "", text)  # of the page the code was built from
+    text = re.sub(r"[,;] \)", ")", text).replace(" ()", "")
+    return re.sub(r"ADR (\d{4})", adr, text)
+
+
+def adr(match: re.Match[str]) -> str:
+    """A link to the decision, where the page exists."""
+    found = sorted((ROOT / "docs" / "adr").glob(f"{match.group(1)}-*.md"))
+    return f"[{match.group(0)}](adr/{found[0].name})" if found else match.group(0)
 
 
 def short(default: str | None) -> str | None:

@@ -1,4 +1,4 @@
--- robot_execute: windows, totals, failures in a row and permits (design 6 and 7), however executions change.
+-- robot_execute: windows, totals, failures in a row and permits (ADR 0006, ADR 0007), however executions change.
 -- What a statement changed is new rows less old rows: one append-only delta per module and minute, no shared row.
 -- Failures lock their module row, fold and count at once; successes write it when due, without waiting (ADR 0006).
 -- Locks:  module_permits (skip locked), module_registry rows by name, last. Writes: module_deltas, module_permits and,

@@ -1,4 +1,4 @@
--- robot_execute: state machine and derived columns of one row (specification 3.3, design 5), however the row changes.
+-- robot_execute: state machine and derived columns of one row (specification 3.3, ADR 0008), however the row changes.
 -- BEFORE row trigger: normalises NEW only. Derived: completed_at, duration_ms, step_start_time, step_duration_ms,
 -- progress_percentage (from steps: never falls), estimated_completion_at, throughput_items_per_sec, processing_rate,
 -- efficiency_score, resource_peak_usage. Values are clamped to their column's range.

@@ -1,4 +1,4 @@
--- robot_execute: the robot follows its active execution (design 5), where plain SQL changed executions alone.
+-- robot_execute: the robot follows its active execution (ADR 0008), where plain SQL changed executions alone.
 -- A new active execution makes its robot PROCESSING; COMPLETED completes it; FAILED makes it RETRYING while retries are left
 -- and the error is no VALIDATION error, else FAILED; CANCELLED cancels it; a deleted active execution hands it back.
 -- The API changes both tables in one statement, so that here is nothing left to do.

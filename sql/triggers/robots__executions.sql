@@ -1,4 +1,4 @@
--- robots: the active execution follows the robot (design 5): after every statement a PROCESSING robot has exactly one
+-- robots: the active execution follows the robot (ADR 0008): after every statement a PROCESSING robot has exactly one
 -- active execution and no other robot has any. The API changes both tables in one statement, so that here is nothing
 -- left to do; plain SQL on robots alone is completed here.
 -- Also tells listening workers that work is due (_notify_work): one look at the changed rows serves both.

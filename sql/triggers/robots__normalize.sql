@@ -1,4 +1,4 @@
--- robots: state machine and derived columns of one row (specification 3.2, design 5), however the row changes.
+-- robots: state machine and derived columns of one row (specification 3.2, ADR 0008), however the row changes.
 -- BEFORE row trigger: normalises NEW only. Times never lie before earlier ones of the row. processing_tier is derived from
 -- estimate x complexity where it is absent or the default: weighted minutes (5 where nothing was estimated) below 1 FAST,
 -- below 10 STANDARD, below 60 COMPLEX, else BULK.

@@ -335,9 +335,9 @@ def checksums(connection: Connection) -> dict[str, str]:
         """
     ).fetchall()
     query = sql.SQL(" union all ").join(
-        sql.SQL("select {}, coalesce(md5(string_agg(t::text, e'\\n' order by t::text collate \"C\")), '') from {} as t").format(
-            sql.Literal(f"{schema}.{table}"), sql.Identifier(schema, table)
-        )
+        sql.SQL(
+            "select {}, coalesce(md5(string_agg(t::text, e'\\n' order by t::text collate \"C\")), '') from {} as t"
+        ).format(sql.Literal(f"{schema}.{table}"), sql.Identifier(schema, table))
         for schema, table in tables
     )
     return dict(connection.execute(query).fetchall())

@@ -690,7 +690,7 @@ def test_job_switched_off_by_hand_stays_off_and_is_reported(cron_dsn: str) -> No
 def test_scheduled_job_without_a_file_is_an_orphan(cron_dsn: str) -> None:
     run(cron_dsn, "select cron.schedule('capataz_gone', '0 0 1 1 *', $$select capataz.run_job('gone')$$)")
     try:
-        with pytest.raises(DeployError, match="1 pg_cron job .* no file in sql/jobs defines: capataz_gone"):
+        with pytest.raises(DeployError, match=r"1 pg_cron job .* no file in sql/jobs defines: capataz_gone"):
             deploy.migrate(cron_dsn)
     finally:
         run(cron_dsn, "select cron.unschedule(jobid) from cron.job where jobname = 'capataz_gone'")
@@ -703,5 +703,5 @@ def test_job_without_a_file_is_an_orphan(empty: str) -> None:
         "insert into capataz_ops.jobs (job_name, schedule, every_seconds, command, description)"
         " values ('gone', '* * * * *', 60, 'select 1', 'gone')",
     )
-    with pytest.raises(DeployError, match="1 job .* no file in sql/jobs defines: gone"):
+    with pytest.raises(DeployError, match=r"1 job .* no file in sql/jobs defines: gone"):
         deploy.migrate(empty)

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from support import (
     MODULE,
     PATIENCE,
@@ -44,7 +45,8 @@ CANCEL = "select capataz.cancel_robot(%s)::text"
 EXPIRE = "select capataz.expire_executions()"
 CLAIM = f"select c.robot_id, c.execute_id from capataz.claim_robots('{MODULE}', 10) as c"
 SUBMIT_KEY = (
-    "select s.robot_id, s.status::text, s.cache_hit, s.deduplicated from capataz.submit_robot('OCR', p_cache_key => 'k') as s"
+    "select s.robot_id, s.status::text, s.cache_hit, s.deduplicated"
+    " from capataz.submit_robot('OCR', p_cache_key => 'k') as s"
 )
 
 
@@ -280,10 +282,8 @@ def test_complete_twice_at_once_is_one_completion(db: Connection, a: Session, b:
     submit(db)
     robot_id, execute_id = claim_one(db)
     a.begin()
-    a.rows("select capataz.complete_execution(%s, '{\"by\": \"a\"}')", [execute_id])
-    completing = b.start_and_wait_for_lock(
-        "select capataz.complete_execution(%s, '{\"by\": \"b\"}')::text", [execute_id]
-    )
+    a.rows('select capataz.complete_execution(%s, \'{"by": "a"}\')', [execute_id])
+    completing = b.start_and_wait_for_lock('select capataz.complete_execution(%s, \'{"by": "b"}\')::text', [execute_id])
     a.commit()
     assert result_of(completing) == [("COMPLETED",)]
     assert robot(db, robot_id)["output_data"] == {"by": "a"}
@@ -569,9 +569,7 @@ def test_bulk_submits_with_keys_in_opposite_orders(db: Connection, connect: Call
         connection = connect()
         for round_number in range(rounds):
             keys = [f"{round_number}-{i}" for i in range(40)]
-            robots = [
-                {"robot_type": "OCR", "cache_key": key} for key in (keys if forward else reversed(keys))
-            ]
+            robots = [{"robot_type": "OCR", "cache_key": key} for key in (keys if forward else reversed(keys))]
             rows = connection.execute(
                 "select s.robot_id from capataz.submit_robots(%s) as s", [json.dumps(robots)]
             ).fetchall()
@@ -591,7 +589,9 @@ def test_bulk_submits_with_keys_in_opposite_orders(db: Connection, connect: Call
     ]
 
 
-def test_bulk_submits_with_ids_in_opposite_orders(db: Connection, a: Session, b: Session, new_session: Sessions) -> None:
+def test_bulk_submits_with_ids_in_opposite_orders(
+    db: Connection, a: Session, b: Session, new_session: Sessions
+) -> None:
     """API against API never deadlocks: the one that comes second learns that an id is taken."""
     call = "select from capataz.submit_robots(%s)"
 
@@ -727,7 +727,9 @@ def test_two_first_registrations_of_one_name(db: Connection, a: Session, b: Sess
     a.commit()
     result_of(second)
     assert module_row(db, "Other")["module_version"] == "2"
-    assert db.execute("select count(*) from capataz_ops.module_settings where module_name = 'Other'").fetchall() == [(1,)]
+    assert db.execute("select count(*) from capataz_ops.module_settings where module_name = 'Other'").fetchall() == [
+        (1,)
+    ]
 
 
 def test_deactivate_against_claim(db: Connection, a: Session, b: Session) -> None:

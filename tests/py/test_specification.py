@@ -173,3 +173,11 @@ def _psql(dsn: str, file: Path) -> str:
         check=False,
         env={**os.environ, "PGOPTIONS": ""},
     ).stdout
+
+
+def test_every_public_function_has_its_folder_of_pgtap_tests(db: Connection) -> None:
+    functions = db.execute(
+        "select distinct proname from pg_proc where pronamespace = 'capataz'::regnamespace order by 1"
+    ).fetchall()
+    folders = {file.parent.name for file in (SPEC.parent / "pgtap").glob("*/*/*.sql")}
+    assert [name for (name,) in functions if name not in folders] == []

@@ -1,6 +1,6 @@
 -- capataz_ops._close_executions(p_robot_ids) -> void
 --
--- Ends the active executions of robots that are no longer PROCESSING, as their status demands (design 5): COMPLETED ->
+-- Ends the active executions of robots that are no longer PROCESSING, as their status demands (ADR 0008): COMPLETED ->
 -- COMPLETED; RETRYING -> FAILED; FAILED -> FAILED, or CANCELLED where the robot was cancelled; PENDING -> CANCELLED.
 -- Locks: robot_execute rows. Writes: robot_execute. Raises: nothing.
 create or replace function capataz_ops._close_executions(p_robot_ids text[])

@@ -1,7 +1,7 @@
 -- capataz_ops._lock_robots_of(p_execute_ids) -> void
 --
 -- Locks the robots of these executions that are being processed, by robot_id: the first lock of every call that ends
--- executions (design 5). Robots of executions that have ended need none: the answer to them is final.
+-- executions (ADR 0008). Robots of executions that have ended need none: the answer to them is final.
 -- Rows that are named by id are filtered by conditions that no partial index offers (completed_at is null, is not distinct
 -- from): the planner would read a whole partial index instead, which fills with dead entries (ADR 0009).
 -- Locks: robots, for no key update. Writes: nothing. Raises: nothing.

@@ -2,7 +2,7 @@
 --
 -- Why executions were not ended by p_action (COMPLETE, FAIL, RELEASE, or another word for calls that end nothing): unknown,
 -- ended, or past their timeout. status is not null, and code null, where this very action ended the attempt before: the
--- answer was lost and is given again (design 4).
+-- answer was lost and is given again (ADR 0013).
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._refusals(p_execute_ids text[], p_action text)
   returns table (

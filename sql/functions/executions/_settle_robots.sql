@@ -1,6 +1,6 @@
 -- capataz_ops._settle_robots(p_robot_ids, p_deleted) -> void
 --
--- Moves PROCESSING robots that have no active execution any more to what their last execution demands (design 5);
+-- Moves PROCESSING robots that have no active execution any more to what their last execution demands (ADR 0008);
 -- with p_deleted (the active execution was deleted) back to PENDING.
 -- Locks: robots rows. Writes: robots. Raises: nothing.
 create or replace function capataz_ops._settle_robots(p_robot_ids text[], p_deleted boolean)

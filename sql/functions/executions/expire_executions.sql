@@ -1,7 +1,7 @@
 -- capataz.expire_executions(p_limit) -> integer
 --
 -- Ends executions that are older than their timeout (category TIMEOUT) and those of lost workers (category WORKER_LOST), up
--- to p_limit timeouts a module and each lost worker whole; returns how many (specification 5.2, design 6). Also forgets
+-- to p_limit timeouts a module and each lost worker whole; returns how many (specification 5.2, ADR 0013). Also forgets
 -- workers that were silent for a day and hold nothing. Safe at any time, by anyone, twice at once.
 -- Locks:  robots (by robot_id, skip locked), robot_execute, module_registry by name. Writes: the same, workers.
 -- Raises: RB400 p_limit not 1 to 100,000.

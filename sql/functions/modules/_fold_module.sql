@@ -1,7 +1,7 @@
 -- capataz_ops._fold_module(p_module_name, p_wait) -> boolean
 --
 -- Moves the committed deltas of a module into its minutes and totals and writes the module row: windows of 24 h,
--- totals, consecutive failures (design 6, ADR 0006). Returns false where the row is locked (p_wait false) or missing.
+-- totals, consecutive failures (ADR 0006). Returns false where the row is locked (p_wait false) or missing.
 -- Locks:  module_registry row (for no key update; it makes this the only fold of the module).
 -- Writes: module_deltas, module_minutes, module_state, module_registry (only where a value changes).
 -- Raises: nothing.

@@ -2,7 +2,7 @@
 --
 -- After executions ended: modules with failures are folded at once, in order of name (waits for their rows); modules with
 -- successes alone where due (a second has passed since the last write, or a run of failures ends), without ever waiting
--- (design 7). The last locks of every transaction that ends executions (design 5).
+-- (ADR 0006). The last locks of every transaction that ends executions (ADR 0008).
 -- Locks:  module_registry rows, by name. Writes: as _fold_module. Raises: nothing.
 create or replace function capataz_ops._note_ends(p_failed text[], p_completed text[])
   returns void

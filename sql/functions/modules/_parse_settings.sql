@@ -60,7 +60,7 @@ begin
         hint = format(
           'Give %s from %s to %s, or leave the key out.',
           case when v_rule.is_integer then 'a whole number' else 'a number' end,
-          v_rule.lowest, v_rule.highest
+          trim_scale(v_rule.lowest), trim_scale(v_rule.highest)
         );
     end if;
   end loop;

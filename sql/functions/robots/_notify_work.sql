@@ -1,6 +1,6 @@
 -- capataz_ops._notify_work(p_module_names) -> void
 --
--- Tells listening workers that work is due (design 3): NOTIFY capataz_work, payload = module name. A hint: polling alone is
+-- Tells listening workers that work is due (ADR 0014): NOTIFY capataz_work, payload = module name. A hint: polling alone is
 -- correct. A commit that has sent NOTIFY takes a cluster-wide lock, so a session sends at most one per module per 50 ms.
 -- Locks: none. Writes: nothing but session settings. Raises: nothing.
 create or replace function capataz_ops._notify_work(p_module_names text[])

@@ -1,7 +1,7 @@
 -- capataz_ops._parse_requests(p_robots) -> robot_request[]
 --
 -- Types and checks the elements of submit_robots. Where an element cannot be typed, it is looked up and named.
--- Times may carry a zone, which is honoured (design 4).
+-- Times may carry a zone, which is honoured.
 -- Locks: none. Writes: nothing. Raises: RB400 naming index and field.
 create or replace function capataz_ops._parse_requests(p_robots jsonb)
   returns capataz_ops.robot_request[]

@@ -1,6 +1,6 @@
 -- capataz_ops._submit_keyed(p_request, p_module_name, p_is_routed) -> robots row, deduplicated
 --
--- Submits one checked request that has a cache key (specification 3.2: cache_key, cache_hit; design 6).
+-- Submits one checked request that has a cache key (specification 3.2: cache_key, cache_hit).
 -- In progress: that robot is returned. COMPLETED within the TTL of its module: a robot is born COMPLETED with the same
 -- output. FAILED, or past the TTL: the key moves to a new robot. Two concurrent submits of one key make one robot:
 -- the unique index decides, the loser looks again.

@@ -1,6 +1,6 @@
 -- capataz.claim_robots(p_module_name, p_batch_size, p_worker_id, p_timeout_seconds) -> rows, one per robot claimed
 --
--- Hands due robots to a worker and opens their executions; execute_id is the lease of the attempt (design 6, ADR 0005).
+-- Hands due robots to a worker and opens their executions; execute_id is the lease of the attempt (ADR 0005).
 -- Order: CRITICAL, HIGH, NORMAL, LOW; then due time; then arrival. Of every ten robots a session is given, one goes to the
 -- longest-waiting aged robot of any priority: due for more than priority_aging_seconds (600), so that none starves.
 -- Nothing for an inactive module; one probe at a time for an UNHEALTHY one; never more than max_concurrency allows.

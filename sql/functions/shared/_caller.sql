@@ -1,6 +1,6 @@
 -- capataz_ops._caller() -> text
 --
--- The role on whose behalf a SECURITY DEFINER function runs: the role set by `set role`, else the session's (design 3).
+-- The role on whose behalf a SECURITY DEFINER function runs: the role set by `set role`, else the session's (ADR 0003).
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._caller()
   returns text

@@ -12,7 +12,10 @@ select capataz.retry_step(:'e2', 'x');
 select is(capataz.complete_execution(:'e2')::text, 'COMPLETED', 'RETRYING');
 insert into capataz.robots (robot_id, robot_type, module_name, input_data) values ('b-1', 'T', 'B', '{}');
 insert into capataz.robot_execute (execute_id, robot_id, module_name) values ('00000000-0000-0000-0000-000000000001', 'b-1', 'B');
-select is((capataz_test.execution('00000000-0000-0000-0000-000000000001')).execution_state::text, 'PENDING', 'an execution inserted as PENDING');
+select is(
+  (capataz_test.execution('00000000-0000-0000-0000-000000000001')).execution_state::text, 'PENDING',
+  'an execution inserted as PENDING'
+);
 select throws_ok(
   $$select capataz.complete_execution('00000000-0000-0000-0000-000000000001')$$, 'RB409', null, 'must run before it completes'
 );

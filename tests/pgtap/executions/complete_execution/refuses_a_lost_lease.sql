@@ -6,7 +6,9 @@ select capataz_test.set_clock('2026-03-10 12:00:00');
 select capataz_test.module('D') as m \gset
 select capataz_test.running('D', p_timeout_seconds => 10) as e \gset
 select capataz_test.advance('10 seconds');
-select is(capataz_test.outcome(format('select capataz.complete_execution(%L)', :'e')), 'ok', 'at the very second the lease holds');
+select is(
+  capataz_test.outcome(format('select capataz.complete_execution(%L)', :'e')), 'ok', 'at the very second the lease holds'
+);
 select capataz_test.advance('1 microsecond');
 create temporary table calls (call text) on commit drop;
 insert into calls
@@ -30,10 +32,22 @@ select is(
   capataz_test.error_part(format('select capataz.complete_execution(%L)', :'e'), 'detail'),
   'execution_state is FAILED. error_category is TIMEOUT.', 'DETAIL has state and category'
 );
-select is_empty($$select call from calls where capataz_test.outcome(format('select capataz.' || call, 'nobody')) <> 'RB404'$$, 'unknown: RB404 for every call');
-select is_empty($$select call from calls where capataz_test.outcome(format('select capataz.' || call, null)) <> 'RB400'$$, 'null: RB400 for every call');
-select is_empty($$select call from calls where capataz_test.outcome(format('select capataz.' || call, '')) <> 'RB400'$$, 'empty: RB400 for every call');
-select is_empty($$select call from calls where capataz_test.outcome(format('select capataz.' || call, repeat('x', 51))) <> 'RB400'$$, '51 characters: RB400');
+select is_empty(
+  $$select call from calls where capataz_test.outcome(format('select capataz.' || call, 'nobody')) <> 'RB404'$$,
+  'unknown: RB404 for every call'
+);
+select is_empty(
+  $$select call from calls where capataz_test.outcome(format('select capataz.' || call, null)) <> 'RB400'$$,
+  'null: RB400 for every call'
+);
+select is_empty(
+  $$select call from calls where capataz_test.outcome(format('select capataz.' || call, '')) <> 'RB400'$$,
+  'empty: RB400 for every call'
+);
+select is_empty(
+  $$select call from calls where capataz_test.outcome(format('select capataz.' || call, repeat('x', 51))) <> 'RB400'$$,
+  '51 characters: RB400'
+);
 
 select * from finish();
 rollback;

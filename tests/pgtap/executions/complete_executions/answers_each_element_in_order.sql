@@ -4,7 +4,7 @@ select plan(11);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('G') as m \gset
-select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "G"}'::jsonb) from generate_series(1, 6)));
+select capataz_test.robots('G', 6);
 create temporary table c on commit drop as select c.*, row_number() over () as n from capataz.claim_robots('G', 6) as c;
 select execute_id as e1 from c where n = 1 \gset
 select execute_id as e2 from c where n = 2 \gset

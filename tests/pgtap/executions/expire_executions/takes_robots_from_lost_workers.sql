@@ -25,7 +25,9 @@ select results_eq(
 );
 select is((capataz_test.execution(:'e2')).execution_state::text, 'RUNNING', 'a worker that never sent one is not watched');
 select is((capataz_test.execution(:'e3')).execution_state::text, 'RUNNING', 'nor are executions without a worker');
-select throws_ok(format('select capataz.complete_execution(%L)', :'e1'), 'RB409', null, 'the late call of the lost worker is RB409');
+select throws_ok(
+  format('select capataz.complete_execution(%L)', :'e1'), 'RB409', null, 'the late call of the lost worker is RB409'
+);
 select results_eq($$select attempt from capataz.claim_robots('U', 1, 'w-2')$$, 'values (2)', 'another worker takes it');
 select is(capataz.expire_executions(), 0, 'a lost worker is lost once');
 

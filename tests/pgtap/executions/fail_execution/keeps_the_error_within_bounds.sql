@@ -9,7 +9,10 @@ select capataz.report_progress(:'e', p_current_step => 'OCR');
 select capataz.fail_execution(:'e', repeat('m', 20000), 'PROCESSING', '{"type": "MINE", "page": 3}', repeat('s', 200000));
 select is(length((capataz_test.execution(:'e')).error_message), 10000, 'message');
 select is(length((capataz_test.execution(:'e')).error_stack_trace), 100000, 'stack trace');
-select is((capataz_test.robot_of(:'e')).error_details - 'message', '{"type": "MINE", "step": "OCR", "page": 3}'::jsonb, 'details, the caller''s first');
+select is(
+  (capataz_test.robot_of(:'e')).error_details - 'message', '{"type": "MINE", "step": "OCR", "page": 3}'::jsonb,
+  'details, the caller''s first'
+);
 select capataz_test.running('M') as e2 \gset
 create temporary table bad (field text, call text) on commit drop;
 insert into bad

@@ -4,7 +4,7 @@ select plan(8);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('N', '{"failure_threshold": 100}') as m \gset
-select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "N"}'::jsonb) from generate_series(1, 6)));
+select capataz_test.robots('N', 6);
 create temporary table c on commit drop as select c.*, row_number() over () as n from capataz.claim_robots('N', 6) as c;
 select capataz.complete_execution((select execute_id from c where n = 6));
 create temporary table answers on commit drop as
@@ -23,9 +23,13 @@ select results_eq(
   'select status::text, left(error, 6) from answers order by place',
   $$values ('RETRYING', null), ('FAILED', null), ('FAILED', null), (null, 'RB400:'), ('RETRYING', null), (null, 'RB409:'), (null, 'RB404:')$$, 'seven answers in order'
 );
-select is((select count(*)::integer from c join answers as a on a.place = c.n and a.execute_id = c.execute_id), 6, 'each with its id');
+select is(
+  (select count(*)::integer from c join answers as a on a.place = c.n and a.execute_id = c.execute_id), 6, 'each with its id'
+);
 select is((capataz_test.robot_of((select execute_id from c where n = 3))).error_details ->> 'a', '1', 'details are kept');
-select is((capataz_test.execution((select execute_id from c where n = 4))).execution_state::text, 'RUNNING', 'the bad one still runs');
+select is(
+  (capataz_test.execution((select execute_id from c where n = 4))).execution_state::text, 'RUNNING', 'the bad one still runs'
+);
 select is((capataz_test.module_row('N')).consecutive_failures, 4, 'four failures in a row');
 select results_eq(
   $$select status::text, left(error, 5) from capataz.fail_executions((select jsonb_agg(jsonb_build_object('execute_id', execute_id, 'error_message', 'again') order by n) from c where n <= 3))$$,

@@ -19,7 +19,9 @@ select isnt((select lost_at from capataz_ops.workers where worker_id = 'w' and m
 select is((capataz_test.execution(:'e2')).execution_state::text, 'RUNNING', 'and alive in the other');
 select capataz.heartbeat_worker('w', 'W', '{"pid": 8}');
 select is((select lost_at from capataz_ops.workers where worker_id = 'w' and module_name = 'W'), null, 'it speaks again: alive');
-select is((select info ->> 'pid' from capataz_ops.workers where worker_id = 'w' and module_name = 'W'), '8', 'with what it says now');
+select is(
+  (select info ->> 'pid' from capataz_ops.workers where worker_id = 'w' and module_name = 'W'), '8', 'with what it says now'
+);
 select throws_ok($$select capataz.heartbeat_worker('w', 'nobody')$$, 'RB404', null, 'unknown module');
 select throws_ok($$select capataz.heartbeat_worker(null, 'W')$$, 'RB400', 'worker_id is required', 'null');
 select throws_ok($$select capataz.heartbeat_worker(repeat('w', 101), 'W')$$, 'RB400', null, 'too long');

@@ -19,7 +19,10 @@ select is(pg_temp.row_of(:'e'), '40 OCR PROCESSING 2 5 {"page": 1} 85.46 512 10 
 select capataz.report_progress(:'e', p_disk_io_mb => 9, p_network_io_mb => 9, p_items_processed => 9, p_external_api_calls => 1, p_external_api_duration_ms => 1, p_external_api_failures => 0);
 select is(pg_temp.row_of(:'e'), '40 OCR PROCESSING 2 5 {"page": 1} 85.46 512 10 20 1000 3 450 1', 'lower totals are ignored');
 select capataz.report_progress(:'e', p_current_step => 'SAVE', p_cpu_usage_percent => 1, p_memory_usage_mb => 1, p_disk_io_mb => 11);
-select is(pg_temp.row_of(:'e'), '40 SAVE PROCESSING 2 5 {} 1.00 1 11 20 1000 3 450 1', 'a new step has no details yet; CPU and memory are as of now');
+select is(
+  pg_temp.row_of(:'e'), '40 SAVE PROCESSING 2 5 {} 1.00 1 11 20 1000 3 450 1',
+  'a new step has no details yet; CPU and memory are as of now'
+);
 select capataz.report_progress(:'e', p_step_details => '{"page": 2}');
 select capataz.report_progress(:'e', p_current_step => 'SAVE', p_items_processed => 1001);
 select is(pg_temp.row_of(:'e'), '40 SAVE PROCESSING 2 5 {"page": 2} 1.00 1 11 20 1001 3 450 1', 'the same step keeps them');

@@ -5,7 +5,9 @@ select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('R') as m \gset
 select capataz_test.running('R') as e \gset
-select throws_ok(format('select capataz.retry_step(%L, null)', :'e'), 'RB400', 'error_message is required', 'error_message is required');
+select throws_ok(
+  format('select capataz.retry_step(%L, null)', :'e'), 'RB400', 'error_message is required', 'error_message is required'
+);
 select is(capataz.retry_step(:'e', 'page torn')::text, 'RETRYING', 'RETRYING');
 select results_eq(
   format('select execution_state::text, retry_count, last_retry_at, error_message from capataz.robot_execute where execute_id = %L', :'e'),

@@ -1,6 +1,6 @@
 -- An orderly end: robots PENDING, no retry spent, no longer watched.
 begin;
-select plan(9);
+select plan(10);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('X') as m \gset
@@ -18,6 +18,7 @@ select is(capataz.stop_worker('nobody'), 0, 'an unknown worker holds nothing');
 select capataz_test.advance('1 hour');
 select is(capataz.expire_executions(), 1, 'a stopped worker is not lost; the other one''s attempt timed out');
 select is((capataz_test.module_row('X')).consecutive_failures, 0, 'no failure for its module');
+select is((select lost_at from capataz_ops.workers where worker_id = 'w'), null, 'it is not among the lost');
 select throws_ok('select capataz.stop_worker(null)', 'RB400', 'worker_id is required', 'null');
 
 select * from finish();

@@ -15,7 +15,10 @@ select is_empty(
       where p.pronamespace = 'capataz'::regnamespace and p.proname = j.job_name and p.pronargs = p.pronargdefaults
     )$$, 'every job is a public function that needs no argument'
 );
-select is_empty($$select job_name from capataz_ops.jobs where description = '' or command !~ '^select capataz\.[a-z_]+\(\)$'$$, 'each is described and is one call');
+select is_empty(
+  $$select job_name from capataz_ops.jobs where description = '' or command !~ '^select capataz\.[a-z_]+\(\)$'$$,
+  'each is described and is one call'
+);
 select is_empty(
   $$select job_name from capataz_ops.jobs where capataz_test.outcome(command) <> 'ok'$$, 'each command runs'
 );

@@ -17,7 +17,9 @@ select is(capataz.record_health_check('C', false)::text, 'UNHEALTHY', 'nor does 
 select is((capataz_test.module_row('C')).consecutive_failures, 5, 'checks are no executions');
 select throws_ok($$select capataz.record_health_check('nobody', true)$$, 'RB404', null, 'unknown');
 select throws_ok($$select capataz.record_health_check('C', null)$$, 'RB400', 'healthy is required', 'null');
-select throws_ok($$select capataz.record_health_check('C', true, -1)$$, 'RB400', 'response_time_ms is out of range', 'a negative time');
+select throws_ok(
+  $$select capataz.record_health_check('C', true, -1)$$, 'RB400', 'response_time_ms is out of range', 'a negative time'
+);
 
 select * from finish();
 rollback;

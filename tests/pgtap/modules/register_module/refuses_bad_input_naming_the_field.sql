@@ -28,7 +28,10 @@ select lives_ok(
   $$select capataz.register_module(repeat('m', 45), repeat('1', 40), array(select rpad('T' || i, 50, 'x') from generate_series(1, 32) as i))$$, 'the longest that fit'
 );
 update capataz.module_registry set health_status = 'HEALTHY' where module_name = repeat('m', 45);
-select is((capataz_test.module_row(repeat('m', 45))).health_status::text, 'HEALTHY', 'also once it is HEALTHY and in the routing index');
+select is(
+  (capataz_test.module_row(repeat('m', 45))).health_status::text, 'HEALTHY',
+  'also once it is HEALTHY and in the routing index'
+);
 
 select * from finish();
 rollback;

@@ -18,7 +18,10 @@ select results_eq(
   $$values ('Legal_2.0_qa', '2.0', array['CONTRACT'], 'http://legal/health', 1, '2026-03-10 12:00'::timestamp, '2026-03-10 13:00'::timestamp)$$, 're-labelled; counters stay'
 );
 select is((capataz.get_robot('l-1')).module_name::text, 'Legal', 'robots stay');
-select is((capataz.register_module('Legal', '2.0', array['CONTRACT'], 'qa')).health_endpoint::text, 'http://legal/health', 'null leaves the endpoint');
+select is(
+  (capataz.register_module('Legal', '2.0', array['CONTRACT'], 'qa')).health_endpoint::text, 'http://legal/health',
+  'null leaves the endpoint'
+);
 select is((select count(*)::integer from capataz.module_registry where module_name = 'Legal'), 1, 'one row');
 select capataz.deactivate_module('Legal');
 select is((capataz.register_module('Legal', '2.1', array['CONTRACT'])).is_active, false, 'registering does not activate');

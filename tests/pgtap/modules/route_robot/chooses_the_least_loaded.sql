@@ -8,7 +8,9 @@ select capataz_test.module('D2', '{}', array['ROUTED', 'OTHER']) as m \gset
 select capataz_test.module('D3', '{}', array['OTHER']) as m \gset
 select count(*) from capataz.submit_robot('ROUTED', p_module_name => 'D1');
 select is(capataz.route_robot('ROUTED'), 'D2', 'D1 has one waiting');
-select count(*) from capataz.submit_robots('[{"robot_type": "OTHER", "module_name": "D2"}, {"robot_type": "OTHER", "module_name": "D2"}]');
+select count(
+  *) from capataz.submit_robots('[{"robot_type": "OTHER", "module_name": "D2"}, {"robot_type": "OTHER", "module_name": "D2"}]'
+);
 select is(capataz.route_robot('ROUTED'), 'D1', 'D2 has two waiting');
 select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "ROUTED"}'::jsonb) from generate_series(1, 9)));
 select results_eq(

@@ -6,8 +6,12 @@ select capataz_test.set_clock('2026-03-10 12:00:00');
 select capataz_test.module('B') as m \gset
 select capataz_test.robot('B', p_robot_id => 'early') as r \gset
 select capataz_test.robot('B', 'LOW', 'early-low') as r \gset
-select count(*) from capataz.submit_robot('T', p_module_name => 'B', p_available_at => '2026-03-10 12:00:06', p_robot_id => 'later');
-select count(*) from capataz.submit_robot('T', p_module_name => 'B', p_available_at => '2026-03-10 14:00', p_robot_id => 'not-due');
+select count(
+  *) from capataz.submit_robot('T', p_module_name => 'B', p_available_at => '2026-03-10 12:00:06', p_robot_id => 'later'
+);
+select count(
+  *) from capataz.submit_robot('T', p_module_name => 'B', p_available_at => '2026-03-10 14:00', p_robot_id => 'not-due'
+);
 select is(capataz.find_stragglers(), 0, 'nothing runs: nothing was passed');
 select capataz_test.advance('10 seconds');
 update capataz.robots set status = 'PROCESSING' where robot_id = 'later';

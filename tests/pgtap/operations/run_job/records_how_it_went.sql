@@ -18,10 +18,16 @@ reset client_min_messages;
 select results_eq(
   $$select last_outcome, last_error, run_count, failure_count from capataz_ops.jobs where job_name = 'broken_job'$$, $$values ('failed', 'P0001: on purpose', 1::bigint, 1::bigint)$$, 'is recorded with its error'
 );
-select matches((select status || detail from capataz.system_health() where check_name = 'jobs'), '^CRITICAL.*broken_job failed: P0001: on purpose', 'and shows in the system''s health');
+select matches(
+  (select status || detail from capataz.system_health() where check_name = 'jobs'),
+  '^CRITICAL.*broken_job failed: P0001: on purpose', 'and shows in the system''s health'
+);
 select throws_ok($$select capataz.run_job('nobody')$$, 'RB404', 'no job "nobody"', 'unknown');
 select throws_ok('select capataz.run_job(null)', 'RB400', 'job_name is required', 'null');
-select throws_ok($$select capataz.run_job('fold_counters(); drop table capataz.robots')$$, 'RB404', null, 'a fragment of SQL is an unknown job');
+select throws_ok(
+  $$select capataz.run_job('fold_counters(); drop table capataz.robots')$$, 'RB404', null,
+  'a fragment of SQL is an unknown job'
+);
 
 select * from finish();
 rollback;

@@ -10,12 +10,20 @@ select set_eq(
   'select check_name from capataz.system_health()', array['jobs', 'modules', 'queue', 'executions', 'workers', 'snapshots', 'scheduler'], 'seven checks, one row each'
 );
 select is((select count(*)::integer from capataz.system_health()), 7, 'no more');
-select is_empty($$select * from capataz.system_health() where status not in ('OK', 'WARNING', 'CRITICAL') or coalesce(detail, '') = ''$$, 'each with a status and words');
+select is_empty(
+  $$select * from capataz.system_health() where status not in ('OK', 'WARNING', 'CRITICAL') or coalesce(detail, '') = ''$$,
+  'each with a status and words'
+);
 select matches(pg_temp.health('jobs'), '^OK', 'jobs are fine');
 select capataz_test.robot('E') as r \gset
 select capataz_test.advance('2 hours');
-select matches(pg_temp.health('jobs'), '^WARNING.*fold_counters is overdue since 2026-03-10 12:01:00 UTC', 'jobs that have not run are overdue');
-select matches(pg_temp.health('queue'), '^WARNING: oldest due robot waits since 2026-03-10 12:00:00 UTC in E', 'the queue is stale');
+select matches(
+  pg_temp.health('jobs'), '^WARNING.*fold_counters is overdue since 2026-03-10 12:01:00 UTC',
+  'jobs that have not run are overdue'
+);
+select matches(
+  pg_temp.health('queue'), '^WARNING: oldest due robot waits since 2026-03-10 12:00:00 UTC in E', 'the queue is stale'
+);
 select capataz.heartbeat_worker('w', 'E');
 select count(*) from capataz.claim_robots('E', 1, 'w', 60);
 select matches(pg_temp.health('queue'), '^OK', 'taken: nothing waits');

@@ -42,7 +42,10 @@ end
 $$;
 select is(pg_temp.story('America/Bogota'), pg_temp.story('UTC'), 'a whole story is the same in Bogota');
 select is(pg_temp.story('Asia/Kolkata'), pg_temp.story('Europe/Madrid'), 'in Kolkata and Madrid');
-select matches(pg_temp.story('Asia/Kathmandu'), '^2COMPLETED 2026-03-10 23:59:30 2026-03-11 00:00:00 2026-03-11 00:00:00 2026-03-11 00:00:10 10000', 'and what it should be');
+select matches(
+  pg_temp.story('Asia/Kathmandu'),
+  '^2COMPLETED 2026-03-10 23:59:30 2026-03-11 00:00:00 2026-03-11 00:00:00 2026-03-11 00:00:10 10000', 'and what it should be'
+);
 
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@ select plan(5);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('Q') as m \gset
-select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "Q", "correlation_id": "b", "retry_limit": 1}'::jsonb) from generate_series(1, 8)));
+select capataz_test.robots('Q', 8, '{"correlation_id": "b", "retry_limit": 1}');
 select results_eq(
   $$select correlation_id::text, total, pending, processing, retrying, completed, failed, percent, eta from capataz.batch_progress('b')$$,
   $$values ('b', 8::bigint, 8::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0.00, null::timestamp)$$, 'nothing has begun: no expected end'
@@ -22,7 +22,9 @@ select capataz_test.advance('1 hour');
 select capataz.complete_execution(execute_id) from capataz.claim_robots('Q', 10);
 select capataz_test.advance('1 hour');
 
-select throws_ok($$select capataz.complete_execution((select execute_id from c where n = 4))$$, 'RB409', null, 'two timed out meanwhile');
+select throws_ok(
+  $$select capataz.complete_execution((select execute_id from c where n = 4))$$, 'RB409', null, 'two timed out meanwhile'
+);
 select throws_ok($$select * from capataz.batch_progress('nobody')$$, 'RB404', null, 'unknown');
 select throws_ok($$select * from capataz.batch_progress(null)$$, 'RB400', 'correlation_id is required', 'null');
 

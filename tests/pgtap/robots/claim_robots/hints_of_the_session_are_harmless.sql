@@ -4,7 +4,7 @@ select plan(4);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('K') as m \gset
-select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "K"}'::jsonb) from generate_series(1, 30)));
+select capataz_test.robots('K', 30);
 select is((select count(*)::integer from capataz.claim_robots('K', 10)), 10, 'ten');
 select set_config('capataz.scan_' || to_hex(hashtext('K')), '', false);
 select set_config('capataz.given_' || to_hex(hashtext('K')), '', false);

@@ -10,7 +10,10 @@ select results_eq(
   'select robot_id::text, robot_type::text, priority::text, input_data, attempt, correlation_id::text, timeout_seconds from c',
   $$values ('b-1', 'T', 'HIGH', '{"page": 3}'::jsonb, 1, 'batch', 90)$$, 'the row'
 );
-select matches((select execute_id from c), '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$', 'execute_id is a UUID version 7');
+select matches(
+  (select execute_id from c), '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',
+  'execute_id is a UUID version 7'
+);
 select results_eq(
   $$select execution_state::text, module_name::text, worker_id::text, started_at, timeout_seconds, progress_percentage::integer
     from capataz.robot_execute where execute_id = (select execute_id from c)$$,
@@ -20,7 +23,10 @@ select is((capataz.get_robot('b-1')).status::text, 'PROCESSING', 'the robot is P
 select is((capataz.get_robot('b-1')).started_at, '2026-03-10 12:00', 'since now');
 select capataz.fail_execution((select execute_id from c), 'x');
 select capataz_test.advance('1 hour');
-select results_eq($$select robot_id::text, attempt, timeout_seconds from capataz.claim_robots('B', 1, null, 5)$$, $$values ('b-1', 2, 5)$$, 'the second attempt, with a timeout of its own');
+select results_eq(
+  $$select robot_id::text, attempt, timeout_seconds from capataz.claim_robots('B', 1, null, 5)$$, $$values ('b-1', 2, 5)$$,
+  'the second attempt, with a timeout of its own'
+);
 select is((capataz_test.execution(capataz_test.active('b-1'))).timeout_seconds, 5, 'it is kept');
 
 select * from finish();

@@ -5,7 +5,7 @@ select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('I', '{"failure_threshold": 2}') as m \gset
 select capataz_test.fail_some('I', 2);
-select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "I", "retry_limit": 0}'::jsonb) from generate_series(1, 20)));
+select capataz_test.robots('I', 20, '{"retry_limit": 0}');
 create temporary table c on commit drop as select * from capataz.claim_robots('I', 10);
 select is((select count(*)::integer from c), 1, 'one probe, however many are wanted');
 select is_empty($$select * from capataz.claim_robots('I', 10)$$, 'no second probe meanwhile');
@@ -25,7 +25,10 @@ update capataz.module_registry set health_status = 'UNHEALTHY' where module_name
 select capataz.complete_execution(execute_id) from capataz.robot_execute where module_name = 'I' and completed_at is null;
 truncate c;
 insert into c select * from capataz.claim_robots('I', 10);
-select is((select count(*)::integer from c), case (capataz_test.module_row('I')).health_status when 'UNHEALTHY' then 1 else 8 end, 'the claim goes by the health the row shows');
+select is(
+  (select count(*)::integer from c), case (capataz_test.module_row('I')).health_status when 'UNHEALTHY' then 1 else 8 end,
+  'the claim goes by the health the row shows'
+);
 select capataz.complete_execution(execute_id) from c;
 select is((capataz_test.module_row('I')).health_status::text, 'HEALTHY', 'a success also lifts UNHEALTHY that was set by hand');
 

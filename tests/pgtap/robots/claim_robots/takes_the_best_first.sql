@@ -1,6 +1,6 @@
 -- Order: CRITICAL, HIGH, NORMAL, LOW; then due time; then arrival (design 6).
 begin;
-select plan(4);
+select plan(8);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('A') as m \gset
@@ -17,6 +17,13 @@ select results_eq(
   $$select robot_id::text from capataz.claim_robots('A', 1000)$$, $$values ('n-2'), ('n-early'), ('n-late'), ('low')$$, 'the rest; what is not due stays'
 );
 select is_empty($$select * from capataz.claim_robots('A', 1000)$$, 'nothing is left');
+select count(*) from capataz.submit_robots('[
+  {"robot_type": "T", "robot_id": "l", "priority": "LOW"}, {"robot_type": "T", "robot_id": "n"},
+  {"robot_type": "T", "robot_id": "h", "priority": "HIGH"}, {"robot_type": "T", "robot_id": "c", "priority": "CRITICAL"}]');
+select is((select robot_id::text from capataz.claim_robots('A')), 'c', 'one by one: CRITICAL');
+select is((select robot_id::text from capataz.claim_robots('A')), 'h', 'HIGH');
+select is((select robot_id::text from capataz.claim_robots('A')), 'n', 'NORMAL');
+select is((select robot_id::text from capataz.claim_robots('A')), 'l', 'LOW');
 select capataz_test.set_clock('2026-03-11 00:00:00');
 select results_eq($$select robot_id::text from capataz.claim_robots('A')$$, $$values ('critical-tomorrow')$$, 'due at its time');
 

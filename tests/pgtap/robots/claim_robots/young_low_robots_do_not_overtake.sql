@@ -6,8 +6,10 @@ select capataz_test.set_clock('2026-03-10 12:00:00');
 select capataz_test.module('F2', '{"priority_aging_seconds": 600}') as m \gset
 select capataz_test.robot('F2', 'LOW', 'low') as r \gset
 select capataz_test.advance('600 seconds');
-select count(*) from capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "F2"}'::jsonb) from generate_series(1, 40)));
-select is((select count(*)::integer from capataz.claim_robots('F2', 30) where priority = 'LOW'), 0, 'after 600 s exactly: not yet');
+select capataz_test.robots('F2', 40);
+select is(
+  (select count(*)::integer from capataz.claim_robots('F2', 30) where priority = 'LOW'), 0, 'after 600 s exactly: not yet'
+);
 select capataz_test.advance('1 second');
 select is((select count(*)::integer from capataz.claim_robots('F2', 10) where priority = 'LOW'), 1, 'after 601 s');
 

@@ -18,7 +18,9 @@ select results_eq(
 );
 select is(pg_temp.blockers('p-1'), '{}', 'nothing keeps it: it is next');
 select is_empty($$select check_name from capataz.explain_robot('p-1') where coalesce(detail, '') = ''$$, 'every check has words');
-select count(*) from capataz.submit_robot('T', p_module_name => 'P', p_available_at => '2026-03-10 13:00', p_robot_id => 'p-later');
+select count(
+  *) from capataz.submit_robot('T', p_module_name => 'P', p_available_at => '2026-03-10 13:00', p_robot_id => 'p-later'
+);
 select is(pg_temp.blockers('p-later'), array['due', 'queue_position'], 'not due');
 select matches(pg_temp.detail('p-later', 'due'), 'not due before 2026-03-10 13:00:00 UTC, in 01:00:00', 'until when');
 select capataz_test.robot('P', 'LOW', 'p-low') as r \gset
@@ -28,7 +30,9 @@ select matches(pg_temp.detail('p-low', 'queue_position'), 'behind 2 ', 'behind h
 select is(pg_temp.blockers('p-high'), '{}', 'HIGH is next');
 select count(*) from capataz.claim_robots('P', 1, 'w-1');
 select is(pg_temp.blockers('p-high'), array['status', 'capacity', 'lease'], 'it runs: not waiting, and held');
-select matches(pg_temp.detail('p-high', 'lease'), 'RUNNING with worker w-1, times out at 2026-03-10 12:30:00 UTC', 'by whom, how long');
+select matches(
+  pg_temp.detail('p-high', 'lease'), 'RUNNING with worker w-1, times out at 2026-03-10 12:30:00 UTC', 'by whom, how long'
+);
 select is(pg_temp.blockers('p-1'), array['capacity'], 'capacity is full');
 select matches(pg_temp.detail('p-1', 'capacity'), '1 of max_concurrency 1', 'how full');
 select capataz.deactivate_module('P');
@@ -38,7 +42,9 @@ select capataz.complete_execution(capataz_test.active('p-high'));
 select is(pg_temp.blockers('p-high'), array['status'], 'it is done');
 select matches(pg_temp.detail('p-high', 'status'), 'COMPLETED', 'and says so');
 select capataz.fail_execution((select execute_id from capataz.claim_robots('P')), 'x', 'EXTERNAL_API');
-select matches(pg_temp.detail('p-1', 'status'), 'RETRYING: waits for attempt 2 of 4 after EXTERNAL_API', 'it waits for its next attempt');
+select matches(
+  pg_temp.detail('p-1', 'status'), 'RETRYING: waits for attempt 2 of 4 after EXTERNAL_API', 'it waits for its next attempt'
+);
 select is(pg_temp.blockers('p-1'), array['due'], 'which is not due yet');
 select capataz.fail_execution((select execute_id from capataz.claim_robots('P')), 'x');
 select is((capataz_test.module_row('P')).health_status::text, 'UNHEALTHY', 'two failures');

@@ -9,7 +9,9 @@ select row_eq($$select (capataz.get_robot('o-1')).*$$, (select r from capataz.ro
 select throws_ok($$select capataz.get_robot('nobody')$$, 'RB404', 'no robot "nobody"', 'unknown');
 select throws_ok('select capataz.get_robot(null)', 'RB400', 'robot_id is required', 'null');
 select throws_ok($$select capataz.get_robot(repeat('x', 51))$$, 'RB400', null, '51 characters');
-select throws_ok($$select capataz.get_robot('''; drop table capataz.robots; --')$$, 'RB404', null, 'a fragment of SQL is an unknown id');
+select throws_ok(
+  $$select capataz.get_robot('''; drop table capataz.robots; --')$$, 'RB404', null, 'a fragment of SQL is an unknown id'
+);
 
 select * from finish();
 rollback;

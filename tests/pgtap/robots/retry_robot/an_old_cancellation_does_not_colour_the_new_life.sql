@@ -13,7 +13,9 @@ select is((capataz_test.execution(:'e')).execution_state::text, 'FAILED', 'the e
 select is((capataz.get_robot('n-1')).error_category::text, 'PROCESSING', 'with its own category');
 select capataz_test.advance('1 hour');
 select count(*) from capataz.claim_robots('N2');
-select lives_ok($$update capataz.robots set status = 'RETRYING', error_category = 'EXTERNAL_API' where robot_id = 'n-1'$$, 'by plain SQL');
+select lives_ok(
+  $$update capataz.robots set status = 'RETRYING', error_category = 'EXTERNAL_API' where robot_id = 'n-1'$$, 'by plain SQL'
+);
 select is((capataz.get_robot('n-1')).error_category::text, 'EXTERNAL_API', 'with the category that was typed');
 
 select * from finish();

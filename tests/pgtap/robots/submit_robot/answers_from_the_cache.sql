@@ -28,7 +28,9 @@ select is((select count(*)::integer from capataz.robot_execute where robot_id = 
 select capataz.fold_counters();
 select is((capataz_test.module_row('H')).total_robots_processed, 1, 'it counts in no total');
 select is((capataz_test.module_row('H')).avg_processing_time_ms, 9000, 'and in no window');
-select is((select cache_hit from capataz.submit_robot('T', p_module_name => 'H', p_cache_key => 'key')), true, 'it answers again');
+select is(
+  (select cache_hit from capataz.submit_robot('T', p_module_name => 'H', p_cache_key => 'key')), true, 'it answers again'
+);
 select is(
   (select enterprise_metadata ->> 'cache_source' from capataz.robots where module_name = 'H' and cache_hit and robot_id <> 'h-hit'), :'r',
   'always from the first robot'

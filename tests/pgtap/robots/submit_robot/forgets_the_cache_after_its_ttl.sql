@@ -8,7 +8,9 @@ select robot_id as r from capataz.submit_robot('T', p_module_name => 'I', p_cach
 select execute_id as e from capataz.claim_robots('I') \gset
 select capataz.complete_execution(:'e', '{"v": 1}');
 select capataz_test.advance('60 seconds');
-select is((select cache_hit from capataz.submit_robot('T', p_module_name => 'I', p_cache_key => 'key')), true, 'after 60 s: a hit');
+select is(
+  (select cache_hit from capataz.submit_robot('T', p_module_name => 'I', p_cache_key => 'key')), true, 'after 60 s: a hit'
+);
 select capataz_test.advance('1 second');
 select results_eq(
   $$select status::text, cache_hit, deduplicated from capataz.submit_robot('T', p_module_name => 'I', p_cache_key => 'key', p_robot_id => 'i-2')$$,
@@ -21,7 +23,10 @@ select capataz.register_module('I', '1.0', array['T'], 'test', p_registration_da
 select execute_id as e from capataz.claim_robots('I') \gset
 select capataz.complete_execution(:'e', '{"v": 2}');
 select capataz_test.advance('10 years');
-select is((select cache_hit from capataz.submit_robot('T', p_module_name => 'I', p_cache_key => 'key')), true, 'without a TTL results never grow old');
+select is(
+  (select cache_hit from capataz.submit_robot('T', p_module_name => 'I', p_cache_key => 'key')), true,
+  'without a TTL results never grow old'
+);
 
 select * from finish();
 rollback;

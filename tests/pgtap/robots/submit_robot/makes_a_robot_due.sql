@@ -1,6 +1,6 @@
 -- available_at: now where none is given, a time in the past counts as now, a time to come is kept (design 6).
 begin;
-select plan(2);
+select plan(3);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('F') as m \gset
@@ -13,7 +13,9 @@ from (values
 select is_empty(
   'select r.available_at, m.expected from made as m join capataz.robots as r using (robot_id) where r.available_at <> m.expected', 'due times'
 );
-select is((select count(*)::integer from capataz.claim_robots('F', 10)), 2, 'only what is due is claimed');
+select count(*) from capataz.submit_robots('[{"robot_type": "T", "module_name": "F", "available_at": "2020-01-01", "robot_id": "f-bulk"}]');
+select is((capataz.get_robot('f-bulk')).available_at, '2026-03-10 12:00', 'in bulk too');
+select is((select count(*)::integer from capataz.claim_robots('F', 10)), 3, 'only what is due is claimed');
 
 select * from finish();
 rollback;

@@ -14,7 +14,10 @@ select results_eq(
 select is((capataz.get_robot(:'r')).cache_key, null, 'the FAILED one has lost the key');
 select is((capataz.get_robot('j-2')).cache_key::text, 'key', 'the new one has it');
 select capataz.cancel_robot('j-2');
-select is((select deduplicated or cache_hit from capataz.submit_robot('T', p_module_name => 'J', p_cache_key => 'key')), false, 'a cancelled robot does not hold it either');
+select is(
+  (select deduplicated or cache_hit from capataz.submit_robot('T', p_module_name => 'J', p_cache_key => 'key')), false,
+  'a cancelled robot does not hold it either'
+);
 select lives_ok(format('select capataz.retry_robot(%L)', :'r'), 'the old robot may be retried, without the key');
 
 select * from finish();

@@ -20,7 +20,10 @@ select throws_ok(
   $$select * from capataz.submit_robots('[{"robot_type": "T", "module_name": "E", "robot_id": "e-3"}, {"robot_type": "T", "module_name": "E", "robot_id": "e-3"}]')$$,
   'RB409', 'robot_id "e-3" is already taken', 'twice in one call'
 );
-select is((select array_agg(robot_id::text || input_data) from capataz.robots where module_name = 'E'), array['e-1{"n": 1}'], 'only the first exists');
+select is(
+  (select array_agg(robot_id::text || input_data) from capataz.robots where module_name = 'E'), array['e-1{"n": 1}'],
+  'only the first exists'
+);
 
 select * from finish();
 rollback;

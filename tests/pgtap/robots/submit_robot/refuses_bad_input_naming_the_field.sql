@@ -45,7 +45,9 @@ select is_empty(
   $$select field, call from seen where coalesce(detail, '') = '' or coalesce(hint, '') = ''$$, 'each has DETAIL and HINT'
 );
 select is((select count(*)::integer from capataz.robots where module_name = 'C'), 0, 'nothing was stored');
-select throws_ok($$select * from capataz.submit_robot('T', p_module_name => 'nobody')$$, 'RB404', 'no module "nobody"', 'unknown module');
+select throws_ok(
+  $$select * from capataz.submit_robot('T', p_module_name => 'nobody')$$, 'RB404', 'no module "nobody"', 'unknown module'
+);
 
 select * from finish();
 rollback;

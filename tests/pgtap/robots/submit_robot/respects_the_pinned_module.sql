@@ -8,9 +8,13 @@ select lives_ok($$select * from capataz.submit_robot('T', p_module_name => 'D')$
 select throws_ok($$select * from capataz.submit_robot('U', p_module_name => 'D')$$, 'RB400', null, 'a type it does not support');
 select capataz_test.module('D2') as m \gset
 select capataz_test.fail_some('D2', 5);
-select lives_ok($$select * from capataz.submit_robot('T', p_module_name => 'D2')$$, 'an UNHEALTHY module takes what is pinned to it');
+select lives_ok(
+  $$select * from capataz.submit_robot('T', p_module_name => 'D2')$$, 'an UNHEALTHY module takes what is pinned to it'
+);
 select capataz.deactivate_module('D');
-select throws_ok($$select * from capataz.submit_robot('T', p_module_name => 'D')$$, 'RB503', 'module "D" is inactive', 'an inactive module');
+select throws_ok(
+  $$select * from capataz.submit_robot('T', p_module_name => 'D')$$, 'RB503', 'module "D" is inactive', 'an inactive module'
+);
 select throws_ok($$select * from capataz.submit_robot('T', p_module_name => 'd')$$, 'RB404', null, 'names are case-sensitive');
 
 select * from finish();

@@ -38,7 +38,9 @@ select results_eq(
   $$values ('{"page": 1}'::jsonb, 'HIGH', '2026-03-11 13:00'::timestamp, 'b', 's', 7, 12, 2.3, 'COMPLEX', 'SECRET', array['GDPR'], '{"tenant": 5}'::jsonb)$$,
   'every key in its column; a zone is honoured'
 );
-select count(*) from capataz.submit_robots('[{"robot_type": "T", "module_name": null, "priority": null, "input_data": null, "retry_limit": null, "metadata": null, "robot_id": "k-null"}]');
+select count(
+  *) from capataz.submit_robots('[{"robot_type": "T", "module_name": null, "priority": null, "input_data": null, "retry_limit": null, "metadata": null, "robot_id": "k-null"}]'
+);
 select is((capataz.get_robot('k-null')).retry_limit, 3, 'a JSON null means the default');
 select is((capataz.get_robot('k-null')).input_data, '{}'::jsonb, 'also for input_data');
 

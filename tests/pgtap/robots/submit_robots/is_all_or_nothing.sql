@@ -23,10 +23,14 @@ select b.*, capataz_test.outcome(format('select * from capataz.submit_robots(%L)
   capataz_test.error_part(format('select * from capataz.submit_robots(%L)', b.robots), 'detail') as detail
 from bad as b;
 select is_empty($$select robots, code, message from seen where code <> 'RB400'$$, 'each is RB400');
-select is_empty($$select robots, message from seen where strpos(message, format('robots[%s]', place)) = 0$$, 'each names the index');
+select is_empty(
+  $$select robots, message from seen where strpos(message, format('robots[%s]', place)) = 0$$, 'each names the index'
+);
 select is_empty($$select robots, message, detail from seen where strpos(message || detail, field) = 0$$, 'each names the field');
 select throws_ok('select * from capataz.submit_robots(null)', 'RB400', 'robots must be a JSON array', 'null');
-select throws_ok($$select * from capataz.submit_robots('{"robot_type": "T"}')$$, 'RB400', 'robots must be a JSON array', 'no array');
+select throws_ok(
+  $$select * from capataz.submit_robots('{"robot_type": "T"}')$$, 'RB400', 'robots must be a JSON array', 'no array'
+);
 select throws_ok(
   $$select * from capataz.submit_robots((select jsonb_agg(1) from generate_series(1, 100001)))$$, 'RB400', 'robots has too many elements', 'too many'
 );

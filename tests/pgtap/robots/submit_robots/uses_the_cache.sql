@@ -17,7 +17,10 @@ select results_eq(
   $$values ('COMPLETED', true, false), ('PENDING', false, false), ('PENDING', false, true), ('PENDING', false, false),
     ('PENDING', false, false), ('PENDING', false, true)$$, 'each as its key demands'
 );
-select is((select count(*)::integer from capataz.robots where module_name = 'M' and cache_key is not null), 4, 'four robots hold the four keys');
+select is(
+  (select count(*)::integer from capataz.robots where module_name = 'M' and cache_key is not null), 4,
+  'four robots hold the four keys'
+);
 
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@ select plan(7);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('O', '{"failure_threshold": 2}') as m \gset
-select capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "O"}'::jsonb) from generate_series(1, 12)));
+select capataz_test.robots('O', 12);
 select capataz.heartbeat_worker('w-1', 'O');
 select count(*) from capataz.claim_robots('O', 5, 'w-1');
 select capataz_test.advance('31 seconds');

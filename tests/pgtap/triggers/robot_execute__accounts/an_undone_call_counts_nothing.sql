@@ -11,7 +11,9 @@ select is((capataz_test.module_row('Q')).consecutive_failures, 1, 'counted');
 rollback to savepoint before_failure;
 select is((capataz_test.module_row('Q')).consecutive_failures, 0, 'and undone');
 select is_empty($$select 1 from capataz_ops.module_deltas where module_name = 'Q'$$, 'no delta is left');
-select is((select sum(free_count)::integer from capataz_ops.module_permits where module_name = 'Q'), 0, 'the permit is still taken');
+select is(
+  (select sum(free_count)::integer from capataz_ops.module_permits where module_name = 'Q'), 0, 'the permit is still taken'
+);
 select capataz.complete_execution(:'e');
 select is((select sum(free_count)::integer from capataz_ops.module_permits where module_name = 'Q'), 1, 'and given back once');
 

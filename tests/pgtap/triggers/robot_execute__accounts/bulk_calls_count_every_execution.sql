@@ -20,9 +20,17 @@ select * from capataz.fail_executions(
 );
 select is((select count(*)::integer from failed where status = 'RETRYING'), 10, 'ten failed');
 select capataz.fold_counters();
-select is((select sum(total_robots_processed)::integer from capataz.module_registry where module_name in ('P1', 'P2')), 40, 'forty in the totals');
-select is((select sum(error_count_24h)::integer from capataz.module_registry where module_name in ('P1', 'P2')), 10, 'ten errors');
-select is((select sum(consecutive_failures)::integer from capataz.module_registry where module_name in ('P1', 'P2')), 10, 'ten failures in a row');
+select is(
+  (select sum(total_robots_processed)::integer from capataz.module_registry where module_name in ('P1', 'P2')), 40,
+  'forty in the totals'
+);
+select is(
+  (select sum(error_count_24h)::integer from capataz.module_registry where module_name in ('P1', 'P2')), 10, 'ten errors'
+);
+select is(
+  (select sum(consecutive_failures)::integer from capataz.module_registry where module_name in ('P1', 'P2')), 10,
+  'ten failures in a row'
+);
 select results_eq(
   $$select avg_processing_time_ms from capataz.module_registry where module_name in ('P1', 'P2') order by module_name$$,
   'values (2000), (2000)', 'averages of both'

@@ -14,7 +14,10 @@ select capataz.stop_worker('w');
 update capataz.robots set status = 'PROCESSING' where module_name = 'K' and status = 'PENDING';
 update capataz.robot_execute set execution_state = 'CANCELLED' where module_name = 'K' and execution_state = 'RUNNING';
 select capataz.fold_counters();
-select is((select count(*)::integer from capataz.robot_execute where module_name = 'K' and execution_state = 'CANCELLED'), 4, 'four were cancelled');
+select is(
+  (select count(*)::integer from capataz.robot_execute where module_name = 'K' and execution_state = 'CANCELLED'), 4,
+  'four were cancelled'
+);
 select is((capataz_test.module_row('K')).error_count_24h, 0, 'no error');
 select is((capataz_test.module_row('K')).success_rate_24h, 100.00, 'rate untouched');
 select is((capataz_test.module_row('K')).total_robots_processed, 0, 'no total');

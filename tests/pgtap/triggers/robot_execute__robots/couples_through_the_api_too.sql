@@ -4,7 +4,7 @@ select plan(10);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('G', '{"max_concurrency": 3}') as m \gset
-select capataz.submit_robots((select jsonb_agg('{"robot_type": "T", "module_name": "G"}'::jsonb) from generate_series(1, 8)));
+select capataz_test.robots('G', 8);
 create temporary table c on commit drop as select * from capataz.claim_robots('G', 5, 'w-1');
 select is((select count(*)::integer from c), 3, 'three are claimed');
 select ok(capataz_test.is_coupled('G'), 'claim_robots');

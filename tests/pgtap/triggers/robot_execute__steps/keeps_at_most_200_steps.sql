@@ -19,7 +19,10 @@ select capataz.complete_execution(:'e');
 select is((select count(*)::integer from capataz_ops.execution_steps where execute_id = :'e'), 200, '200 rows for 205 steps');
 select is((select max(step_number) from capataz_ops.execution_steps where execute_id = :'e'), 200, 'numbered 1 to 200');
 select is((select sum(duration_ms)::integer from capataz_ops.execution_steps where execute_id = :'e'), 2050, 'no time is lost');
-select is((select visits from capataz_ops.execution_steps where execute_id = :'e' and step_number = 200), 6, 'the last row stands for six steps');
+select is(
+  (select visits from capataz_ops.execution_steps where execute_id = :'e' and step_number = 200), 6,
+  'the last row stands for six steps'
+);
 select is(
   (select step_name::text from capataz_ops.execution_steps where execute_id = :'e' and step_number = 199), 'PAGE 199', 'the first 199 have their names'
 );
