@@ -1,6 +1,6 @@
 -- module_registry: typed settings, totals row, permits and the health announcement follow the row, however it changes.
--- A changed max_concurrency adds the difference to the free units (a negative row where it was lowered): no lock, no wait.
--- Writes: module_settings, module_state, module_permits; NOTIFY capataz_health with the change of state.
+-- A changed max_concurrency adds a row with the difference to the free units, negative where it was lowered (ADR 0007).
+-- Locks:  the module's limit where it changes. Writes: module_settings, module_state, module_permits; NOTIFY capataz_health with the change of state.
 -- Raises: RB400 for unusable settings.
 create or replace function capataz_ops.tg_module_registry__settings()
   returns trigger
@@ -25,17 +25,11 @@ begin
 
     perform capataz_ops._store_settings(v_new);
 
-    if v_new.max_concurrency is null then
-      if v_old_limit is not null then
-        delete from capataz_ops.module_permits as p
-        where p.permit_id in (
-          select q.permit_id
-          from capataz_ops.module_permits as q
-          where q.module_name = NEW.module_name
-          for update skip locked
-        );
-      end if;
-    elsif v_old_limit is null then
+    if v_new.max_concurrency is distinct from v_old_limit then
+      -- register_module holds it already; plain SQL may meet a claim that waits for this row: 40P01 for one of them
+      perform pg_advisory_xact_lock(hashtextextended('capataz.limit ' || NEW.module_name, 0));
+    end if;
+    if v_new.max_concurrency is not null and v_new.max_concurrency is distinct from v_old_limit then
       -- what runs already counts: it gets its permit now, or from fold_counters where its row is locked at this moment
       update capataz.robot_execute as e
       set has_permit = true
@@ -47,14 +41,34 @@ begin
           and not a.has_permit
         for no key update skip locked
       );
+      -- one snapshot: free units in all rows + active executions = max_concurrency; one negative row where it was lowered,
+      -- else spread over 8 rows, so that claims find one that nobody holds
       insert into capataz_ops.module_permits (module_name, free_count)
-      select NEW.module_name, v_new.max_concurrency - count(*)
-      from capataz.robot_execute as e
-      where e.module_name = NEW.module_name
-        and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING');
-    elsif v_new.max_concurrency <> v_old_limit then
-      insert into capataz_ops.module_permits (module_name, free_count)
-      values (NEW.module_name, v_new.max_concurrency - v_old_limit);
+      select NEW.module_name, u.units
+      from (
+        select
+          v_new.max_concurrency
+          - (
+            select count(*)
+            from capataz.robot_execute as e
+            where e.module_name = NEW.module_name
+              and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+          )
+          - (
+            select coalesce(sum(p.free_count), 0)
+            from capataz_ops.module_permits as p
+            where p.module_name = NEW.module_name
+          ) as free_count
+      ) as f
+      cross join lateral (
+        select f.free_count as units
+        where f.free_count < 0
+        union all
+        select div(f.free_count, 8) + case when g.place <= f.free_count % 8 then 1 else 0 end
+        from generate_series(1, 8) as g (place)
+        where f.free_count > 0
+      ) as u
+      where u.units <> 0;
     end if;
   end if;
 

@@ -60,8 +60,8 @@ begin
       count(*) filter (where n.execution_state = 'FAILED'),
       count(*),
       coalesce(sum(n.duration_ms), 0),
-      count(*) filter (where n.execution_state = 'FAILED'),
-      bool_or(n.execution_state = 'COMPLETED'),
+      0,  -- history that is imported is no run of failures now, and no success either
+      false,
       max(left(n.error_message, 10000)) filter (where n.execution_state = 'FAILED')
     from new_rows as n
     where n.execution_state in ('COMPLETED', 'FAILED')

@@ -115,8 +115,8 @@ begin
       if NEW.items_processed is not null and NEW.duration_ms > 0 then
         NEW.throughput_items_per_sec := least(round(NEW.items_processed * 1000.0 / NEW.duration_ms, 2), 999999.99);
       end if;
-      -- the API gives the score with the answer: it has the robot's row at hand
-      if NEW.answered_status is null then
+      -- complete_execution gives the score itself: it has the robot's row at hand
+      if NEW.answered_status is distinct from 'COMPLETED' then
         select r.estimated_duration_minutes into v_estimate
         from capataz.robots as r
         where r.robot_id = NEW.robot_id;

@@ -16,12 +16,23 @@ declare
 begin
   select array_agg(n.robot_id::text) into v_active
   from new_rows as n
-  where n.completed_at is null;
-  if v_active is not null
-     and exists (
-       select from capataz.robots as r where r.robot_id = any (v_active) and r.status <> 'PROCESSING'
-     )
-  then
+  join capataz.robots as r on r.robot_id = n.robot_id
+  where n.completed_at is null
+    and (r.status <> 'PROCESSING' or r.module_name <> n.module_name);
+  if v_active is not null then
+    if exists (
+      select
+      from new_rows as n
+      join capataz.robots as r on r.robot_id = n.robot_id
+      where n.completed_at is null
+        and r.module_name <> n.module_name
+    ) then
+      raise exception using
+        errcode = 'RB409',
+        message = 'an execution runs in the module of its robot',
+        detail = format('Robot "%s" belongs to another module.', v_active[1]),
+        hint = 'Give the robot''s module_name.';
+    end if;
     update capataz.robots as r
     set status = 'PROCESSING'
     where r.robot_id = any (v_active)

@@ -63,6 +63,9 @@ begin
     if NEW.status = 'PROCESSING' and OLD.status in ('PENDING', 'RETRYING') then
       NEW.started_at := NEW.updated_at;
       NEW.completed_at := null;
+      if NEW.error_category = 'CANCELLED' then
+        NEW.error_category := null;  -- of an earlier life: it must not make a new failure a cancellation
+      end if;
       return NEW;
     elsif NEW.status = OLD.status then
       if NEW.status in ('PENDING', 'RETRYING') then
@@ -87,6 +90,7 @@ begin
         NEW.error_category := 'PROCESSING';
       end if;
     elsif NEW.status = 'RETRYING' and OLD.status = 'PROCESSING' then
+      NEW.retry_limit := coalesce(NEW.retry_limit, 3);
       if OLD.retry_count >= NEW.retry_limit then
         raise exception using
           errcode = 'RB409',
@@ -94,7 +98,7 @@ begin
           detail = format('retry_count is %s, retry_limit %s.', OLD.retry_count, NEW.retry_limit),
           hint = 'Set it FAILED, or raise retry_limit.';
       end if;
-      NEW.retry_count := OLD.retry_count + 1;
+      NEW.retry_count := coalesce(OLD.retry_count, 0) + 1;
       NEW.completed_at := null;
       NEW.last_error_at := greatest(NEW.created_at, v_now);
       NEW.error_category := coalesce(NEW.error_category, 'PROCESSING');
@@ -110,7 +114,7 @@ begin
             v_now + make_interval(
               secs => least(
                 v_settings.retry_max_seconds,
-                v_settings.retry_base_seconds * power(v_settings.retry_factor, least(OLD.retry_count, 50))
+                v_settings.retry_base_seconds * power(v_settings.retry_factor, least(NEW.retry_count - 1, 50))
               ) * (1 + v_settings.retry_jitter * (2 * random() - 1))
             )
           );

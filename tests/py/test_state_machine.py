@@ -31,7 +31,18 @@ from hypothesis.stateful import (
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from support import Connection, check_invariants, checksums, install_clock
+from support import (
+    Connection,
+    check_invariants,
+    checksums,
+    claim_one,
+    execution,
+    install_clock,
+    register,
+    robot,
+    shift_clock,
+    submit,
+)
 
 START = datetime(2026, 3, 1, 12, 0, 0)
 ACTIVE = ("PENDING", "RUNNING", "PAUSED", "RETRYING")
@@ -1083,3 +1094,42 @@ def test_random_walk_agrees_with_the_model(db: Connection) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("step_back", [0, -60])
+@pytest.mark.parametrize(
+    ("state", "status"), [("COMPLETED", "COMPLETED"), ("CANCELLED", "FAILED"), ("FAILED", "RETRYING")]
+)
+@pytest.mark.parametrize("first_end", ["release", "fail"])
+def test_plain_end_of_a_second_attempt(db: Connection, step_back: int, state: str, status: str, first_end: str) -> None:
+    """The attempt that the statement ended decides, not the one with the latest time."""
+    install_clock(db)
+    db.execute("update test_clock.clock set frozen_at = timezone('UTC', now())")
+    register(db, retry_policy={"base_seconds": 0})
+    submit(db)
+    robot_id, first = claim_one(db)
+    if first_end == "release":
+        db.execute("select capataz.release_robots(%s)", [[first]])
+    else:
+        db.execute("select capataz.fail_execution(%s, 'broken', 'EXTERNAL_API')", [first])
+    again, second = claim_one(db)
+    assert again == robot_id
+    shift_clock(db, step_back)
+    db.execute("update capataz.robot_execute set execution_state = %s where execute_id = %s", [state, second])
+    assert robot(db, robot_id)["status"] == status
+    check_invariants(db)
+
+
+def test_scores_of_a_failed_attempt_do_not_depend_on_the_path(db: Connection) -> None:
+    """A plain update gives the same figures as the functions do."""
+    install_clock(db)
+    register(db)
+    submit(db, 3, estimated_duration_minutes=3)
+    attempts = [claim_one(db)[1] for _ in range(3)]
+    db.execute("update test_clock.clock set frozen_at = timezone('UTC', now()) + interval '6 minutes'")
+    db.execute("select capataz.fail_execution(%s, 'broken')", [attempts[0]])
+    db.execute(
+        "select from capataz.fail_executions(%s)", [Jsonb([{"execute_id": attempts[1], "error_message": "broken"}])]
+    )
+    db.execute("update capataz.robot_execute set execution_state = 'FAILED' where execute_id = %s", [attempts[2]])
+    assert [execution(db, execute_id)["efficiency_score"] for execute_id in attempts] == [Decimal("0.50")] * 3

@@ -32,7 +32,7 @@ begin
     cross join lateral (
       select
         case
-          when f.is_retryable and f.error_category <> 'VALIDATION' and r.retry_count < r.retry_limit then 'RETRYING'
+          when f.is_retryable and f.error_category <> 'VALIDATION' and coalesce(r.retry_count, 0) < coalesce(r.retry_limit, 3) then 'RETRYING'
           else 'FAILED'
         end::capataz.robot_status_enum as status
     ) as o

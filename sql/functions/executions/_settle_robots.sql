@@ -15,7 +15,7 @@ as $$
         when p_deleted or l.execution_state is null then 'PENDING'
         when l.execution_state = 'COMPLETED' then 'COMPLETED'
         when l.execution_state = 'CANCELLED' then 'FAILED'
-        when l.error_category <> 'VALIDATION' and r.retry_count < r.retry_limit then 'RETRYING'
+        when l.error_category <> 'VALIDATION' and coalesce(r.retry_count, 0) < coalesce(r.retry_limit, 3) then 'RETRYING'
         else 'FAILED'
       end::capataz.robot_status_enum,
       completed_at = case when l.execution_state in ('COMPLETED', 'CANCELLED', 'FAILED') then l.completed_at end,

@@ -32,13 +32,14 @@ begin
     return;
   end if;
 
-  -- a bad element stands as a row of nulls, so that places stay those of the elements
+  -- a bad element, or a second one for the same attempt, stands as a row of nulls: places stay those of the elements
   select array_agg(
-    case when v_errors[b.place] is null then
+    case when v_errors[b.place] is null and b.is_first then
       row(
         b.element ->> 'execute_id', nullif(b.element -> 'output_data', 'null'),
         nullif(b.element -> 'performance_metrics', 'null'),
-        (b.element ->> 'confidence_score')::double precision, (b.element ->> 'completeness_score')::double precision,
+        round((b.element ->> 'confidence_score')::numeric, 4)::double precision,
+        round((b.element ->> 'completeness_score')::numeric, 4)::double precision,
         (b.element ->> 'resource_usage_mb')::numeric::bigint
       )::capataz_ops.completion
     else
@@ -47,7 +48,14 @@ begin
     order by b.place
   )
   into v_completions
-  from jsonb_array_elements(p_results) with ordinality as b (element, place);
+  from (
+    select
+      r.element, r.place,
+      row_number() over (
+        partition by r.element ->> 'execute_id', v_errors[r.place] is null order by r.place
+      ) = 1 as is_first
+    from jsonb_array_elements(p_results) with ordinality as r (element, place)
+  ) as b;
 
   perform capataz_ops._lock_robots_of(v_ids);
   select array_agg(c.place) into v_done

@@ -17,12 +17,13 @@ create or replace function capataz.expire_executions(p_limit bigint default 1000
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();
-  v_limit constant integer := coalesce(p_limit, 1000)::integer;
+  v_limit integer;
   v_expired integer := 0;
   v_due record;
   v_worker record;
 begin
   perform capataz_ops._check_number('limit', p_limit, 1, 100000);
+  v_limit := coalesce(p_limit, 1000)::integer;
 
   -- one pass by name of module: the rows of modules are locked in that order
   for v_due in

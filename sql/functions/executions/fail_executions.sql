@@ -35,7 +35,7 @@ begin
   end if;
 
   select array_agg(
-    case when v_errors[b.place] is null then
+    case when v_errors[b.place] is null and b.is_first then
       row(
         b.element ->> 'execute_id', coalesce(b.element ->> 'error_category', 'PROCESSING'),
         b.element ->> 'error_message', nullif(b.element -> 'error_details', 'null'),
@@ -47,7 +47,14 @@ begin
     order by b.place
   )
   into v_failures
-  from jsonb_array_elements(p_results) with ordinality as b (element, place);
+  from (
+    select
+      r.element, r.place,
+      row_number() over (
+        partition by r.element ->> 'execute_id', v_errors[r.place] is null order by r.place
+      ) = 1 as is_first
+    from jsonb_array_elements(p_results) with ordinality as r (element, place)
+  ) as b;
 
   perform capataz_ops._lock_robots_of(v_ids);
   select array_agg(f.place), array_agg(f.status) into v_done, v_statuses

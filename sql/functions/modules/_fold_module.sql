@@ -102,7 +102,7 @@ begin
       least(greatest(v_state.processed_count, 0), 2147483647)::integer as total_robots_processed,
       least(round(greatest(v_state.processed_ms, 0) / 3600000.0, 2), 999999.99) as total_processing_time_hours,
       least(
-        case when v_moved.succeeded then 0 else o.consecutive_failures end + v_moved.failures_in_row,
+        case when v_moved.succeeded then 0 else coalesce(o.consecutive_failures, 0) end + v_moved.failures_in_row,
         2147483647
       )::integer as consecutive_failures,
       coalesce(v_moved.error_message, o.last_error_message) as last_error_message,

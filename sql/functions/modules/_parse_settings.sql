@@ -68,14 +68,14 @@ begin
   v_settings.module_name := p_module_name;
   v_settings.max_concurrency := (v_data ->> 'max_concurrency')::numeric::integer;
   v_settings.failure_threshold := coalesce((v_data ->> 'failure_threshold')::numeric::integer, 5);
-  v_settings.retry_base_seconds := coalesce((v_retry ->> 'base_seconds')::double precision, 5);
-  v_settings.retry_factor := coalesce((v_retry ->> 'factor')::double precision, 2);
-  v_settings.retry_max_seconds := coalesce((v_retry ->> 'max_seconds')::double precision, 3600);
-  v_settings.retry_jitter := coalesce((v_retry ->> 'jitter')::double precision, 0.1);
-  v_settings.cache_ttl_seconds := (v_data ->> 'cache_ttl_seconds')::double precision;
-  v_settings.worker_timeout_seconds := coalesce((v_data ->> 'worker_timeout_seconds')::double precision, 30);
+  v_settings.retry_base_seconds := coalesce(round((v_retry ->> 'base_seconds')::numeric, 6)::double precision, 5);
+  v_settings.retry_factor := coalesce(round((v_retry ->> 'factor')::numeric, 6)::double precision, 2);
+  v_settings.retry_max_seconds := coalesce(round((v_retry ->> 'max_seconds')::numeric, 6)::double precision, 3600);
+  v_settings.retry_jitter := coalesce(round((v_retry ->> 'jitter')::numeric, 6)::double precision, 0.1);
+  v_settings.cache_ttl_seconds := round((v_data ->> 'cache_ttl_seconds')::numeric, 6)::double precision;
+  v_settings.worker_timeout_seconds := coalesce(round((v_data ->> 'worker_timeout_seconds')::numeric, 6)::double precision, 30);
   v_settings.timeout_seconds := coalesce((v_data ->> 'timeout_seconds')::numeric::integer, 1800);
-  v_settings.priority_aging_seconds := coalesce((v_data ->> 'priority_aging_seconds')::double precision, 600);
+  v_settings.priority_aging_seconds := coalesce(round((v_data ->> 'priority_aging_seconds')::numeric, 6)::double precision, 600);
   return v_settings;
 end
 $$;

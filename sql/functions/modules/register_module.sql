@@ -3,7 +3,7 @@
 -- Registers a module, or brings its registration up to date: an upsert by p_module_name (specification 3.1).
 -- A new version or environment re-labels the row; its robots and counters stay. p_registration_data is merged:
 -- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
--- Locks:  module_registry row.
+-- Locks:  the module's limit where max_concurrency changes (waits for claims under way), module_registry row.
 -- Writes: module_registry; by trigger module_settings, module_state, module_permits.
 -- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB409 module_id taken by another name.
 create or replace function capataz.register_module(
@@ -84,6 +84,17 @@ begin
       message = format('registration_data.%s is reserved', v_reserved),
       detail = 'Capataz keeps this key itself.',
       hint = 'Leave the key out.';
+  end if;
+
+  if exists (
+    select
+    from capataz_ops.module_settings as s
+    where s.module_name = p_module_name
+      and v_data ? 'max_concurrency'
+      and s.max_concurrency::text is distinct from v_data ->> 'max_concurrency'
+  ) then
+    -- before any row: claims under way end first, and none begins until this is committed (ADR 0007)
+    perform pg_advisory_xact_lock(hashtextextended('capataz.limit ' || p_module_name, 0));
   end if;
 
   loop

@@ -1,8 +1,8 @@
 -- capataz.find_stragglers() -> integer
 --
--- Brings robots back that scans have passed: waiting ones, due for 5 seconds or more, that stand before robots of the same
--- module and priority which are being processed (a transaction committed late, or a claim was undone). They become due now,
--- which puts them before every scan again. Returns how many, at most 1000 a call (ADR 0005).
+-- Brings robots back that scans have passed: waiting ones, due for a minute or more, that stand before all robots of the same
+-- module and priority that are being processed (a transaction committed late, or a claim was undone). They are put where the
+-- earliest of those stood, which is before the scans again. Returns how many, at most 1000 a call (ADR 0005).
 -- Safe at any time, by anyone, twice at once.
 -- Locks:  robots, by robot_id, skip locked. Writes: robots.available_at.
 -- Raises: nothing.
@@ -20,12 +20,12 @@ declare
   v_found integer;
 begin
   with passed as (
-    select r.module_name, r.priority, max(r.available_at) as available_at
+    select r.module_name, r.priority, min(r.available_at) as available_at
     from capataz.robots as r
     where r.status = 'PROCESSING'
     group by r.module_name, r.priority
   ), stragglers as (
-    select s.robot_id
+    select s.robot_id, p.available_at
     from passed as p
     cross join lateral (
       select r.robot_id
@@ -34,7 +34,7 @@ begin
         and r.priority = p.priority
         and r.status in ('PENDING', 'RETRYING')
         and r.available_at < p.available_at - interval '5 seconds'
-        and r.available_at < v_now - interval '5 seconds'
+        and r.available_at < v_now - interval '1 minute'
       order by r.available_at, r.arrival
       limit 1000
     ) as s
@@ -48,12 +48,14 @@ begin
     for no key update skip locked
   )
   update capataz.robots as r
-  set available_at = v_now
-  where r.robot_id in (select h.robot_id from held as h);
+  set available_at = s.available_at
+  from stragglers as s
+  where r.robot_id = s.robot_id
+    and r.robot_id in (select h.robot_id from held as h);
   get diagnostics v_found = row_count;
   return v_found;
 end
 $$;
 
 comment on function capataz.find_stragglers() is
-  'Makes waiting robots due again that scans have passed; returns how many.';
+  'Puts waiting robots that scans have passed before the scans again; returns how many.';

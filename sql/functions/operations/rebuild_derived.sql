@@ -2,8 +2,8 @@
 --
 -- Recomputes derived state from the three core tables: settings, minutes of the last 24 hours, windows, permits. Totals
 -- cannot be recomputed once history is purged: each becomes the greater of what is known and what history shows.
--- Claims go on meanwhile; completions that commit during the call are counted once.
--- Locks:  module_registry rows, by name, for no key update. Writes: module_settings, module_state, module_minutes,
+-- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile; completions that commit during the call are counted once.
+-- Locks:  robots it hands back, module_registry rows, by name, for no key update. Writes: module_settings, module_state, module_minutes,
 --         module_deltas, module_permits, module_registry.
 -- Raises: RB400 where a module's registration_data is not usable.
 create or replace function capataz.rebuild_derived()
@@ -18,6 +18,15 @@ declare
   v_from constant timestamp := date_trunc('minute', v_now) - interval '24 hours';
   v_module record;
 begin
+  -- robots whose execution disappeared: nothing else would ever end them
+  perform capataz_ops._settle_robots(array_agg(r.robot_id::text order by r.robot_id), true)
+  from capataz.robots as r
+  where r.status = 'PROCESSING'
+    and not exists (
+      select from capataz.robot_execute as e where e.robot_id = r.robot_id and e.completed_at is null
+    )
+  having count(*) > 0;
+
   perform capataz_ops._store_settings(capataz_ops._parse_settings(m.module_name, m.registration_data))
   from capataz.module_registry as m
   order by m.module_name;

@@ -127,28 +127,24 @@ begin
   return query
   select
     'snapshots'::text,
-    case when max(clock_timestamp() - a.xact_start) > interval '10 minutes' then 'WARNING' else 'OK' end,
-    coalesce(
-      format(
+    case
+      when not pg_has_role('capataz_owner', 'pg_read_all_stats', 'usage') then 'WARNING'
+      when max(clock_timestamp() - a.xact_start) > interval '10 minutes' then 'WARNING'
+      else 'OK'
+    end,
+    case
+      when not pg_has_role('capataz_owner', 'pg_read_all_stats', 'usage')
+        then 'cannot see other sessions: grant pg_read_all_stats to capataz_owner'
+      when count(*) = 0 then 'no other open transaction'
+      else format(
         'oldest open transaction: %s (pid %s)', date_trunc('second', max(clock_timestamp() - a.xact_start)),
         (array_agg(a.pid order by a.xact_start))[1]
-      ),
-      'no open transaction'
-    )
+      )
+    end
   from pg_stat_activity as a
   where a.backend_xmin is not null
     and a.pid <> pg_backend_pid()
-    and a.xact_start is not null
-  having count(*) > 0
-  union all
-  select 'snapshots', 'OK', 'no other open transaction'
-  where not exists (
-    select
-    from pg_stat_activity as a
-    where a.backend_xmin is not null
-      and a.pid <> pg_backend_pid()
-      and a.xact_start is not null
-  );
+    and a.xact_start is not null;
 
   return query
   select

@@ -30,13 +30,37 @@ begin
      and pg_column_size(v_request.input_data) <= 4194304
      and v_request.priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
      and v_request.retry_limit between 0 and 1000
+     and (v_request.module_name is null or length(v_request.module_name) between 1 and 100)
+     and (
+       v_request.cache_key is null
+       or length(v_request.cache_key) between 1 and 255 and v_request.cache_key !~ '[[:cntrl:]]'
+     )
+     and (
+       v_request.correlation_id is null
+       or length(v_request.correlation_id) between 1 and 100 and v_request.correlation_id !~ '[[:cntrl:]]'
+     )
+     and (
+       v_request.source_reference is null
+       or length(v_request.source_reference) between 1 and 200 and v_request.source_reference !~ '[[:cntrl:]]'
+     )
+     and (
+       v_request.robot_id is null
+       or length(v_request.robot_id) between 1 and 50 and v_request.robot_id ~ '^[A-Za-z0-9_.:-]+$'
+         and v_request.robot_id !~ '[[:cntrl:]]'
+     )
+     and (
+       v_request.metadata is null
+       or jsonb_typeof(v_request.metadata) = 'object' and pg_column_size(v_request.metadata) <= 4194304
+     )
      and (
        num_nulls(
-         v_request.cache_key, v_request.correlation_id, v_request.source_reference, v_request.robot_id,
-         v_request.estimated_duration_minutes, v_request.complexity_score, v_request.processing_tier,
-         v_request.security_classification, v_request.compliance_tags, v_request.available_at
-       ) = 10
-       and (v_request.metadata = '{}') is not false
+         v_request.processing_tier, v_request.security_classification, v_request.compliance_tags, v_request.complexity_score
+       ) = 4
+     )
+     and (v_request.available_at is null or isfinite(v_request.available_at))
+     and (
+       v_request.estimated_duration_minutes is null
+       or v_request.estimated_duration_minutes between 0 and 2147483647
      )
   then
     return v_request;

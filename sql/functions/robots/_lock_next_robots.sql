@@ -46,7 +46,9 @@ begin
   v_hints := substring(current_setting(c_scan, true) from '^[{](?:-?[0-9]{1,18},){11}-?[0-9]{1,18}[}]$')::bigint[];
   if v_hints is not null then
     for i in 1..4 loop
-      if v_hints[3 * i - 2] > v_milliseconds then
+      if v_hints[3 * i - 2] between v_milliseconds and v_milliseconds + 60000
+         and v_hints[3 * i - 1] between 0 and (extract(epoch from p_now) * 1000000)::bigint
+      then
         v_afters[i] := timestamp 'epoch' + v_hints[3 * i - 1] * interval '1 microsecond';
         v_arrivals[i] := v_hints[3 * i];
       end if;
@@ -113,7 +115,7 @@ begin
     if v_afters[i] > '-infinity' or v_read > 500 + 4 * p_wanted then
       v_hints := coalesce(v_hints, array_fill(0::bigint, array[12]));
       if v_afters[i] = '-infinity' then
-        v_hints[3 * i - 2] := v_milliseconds + v_read / 40;  -- 25 us per entry: about 2 % of a session's time
+        v_hints[3 * i - 2] := v_milliseconds + least(v_read / 40, 60000);  -- 25 us per entry: about 2 % of a session's time
       end if;
       if v_found is not null or v_afters[i] = '-infinity' then
         v_first := null;

@@ -10,6 +10,7 @@ create or replace function capataz_ops._parse_requests(p_robots jsonb)
   security invoker
   set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
+  set datestyle = 'ISO, YMD'
 as $$
 declare
   v_requests capataz_ops.robot_request[];

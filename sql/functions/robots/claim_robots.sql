@@ -48,6 +48,11 @@ begin
     perform capataz_ops._check_number('timeout_seconds', p_timeout_seconds, 1, 2147483647);
   end if;
 
+  -- max_concurrency changes only while no claim of the module is under way (ADR 0007); nobody waits here
+  if not pg_try_advisory_xact_lock_shared(hashtextextended('capataz.limit ' || p_module_name, 0)) then
+    return;
+  end if;
+
   select m.is_active, m.health_status, s.max_concurrency, s.timeout_seconds, s.priority_aging_seconds,
     s.worker_timeout_seconds * interval '1 second' as worker_timeout
   into v_module
