@@ -16,6 +16,10 @@ declare
   v_completed text[];
   v_permit record;
 begin
+  if current_setting('capataz.paired', true) = 'on' then
+    return null;  -- the claim has taken its permits, and opens executions only
+  end if;
+
   -- executions that plain SQL opened in a module with a limit: the claim has taken its permits already
   for v_permit in
     select n.module_name, count(*)::integer as wanted

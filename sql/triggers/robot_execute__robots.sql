@@ -14,6 +14,10 @@ as $$
 declare
   v_active text[];
 begin
+  if current_setting('capataz.paired', true) = 'on' then
+    return null;  -- see robots__executions
+  end if;
+
   select array_agg(n.robot_id::text) into v_active
   from new_rows as n
   join capataz.robots as r on r.robot_id = n.robot_id
@@ -55,6 +59,10 @@ as $$
 declare
   v_ended text[];
 begin
+  if current_setting('capataz.paired', true) = 'on' then
+    return null;  -- see robots__executions
+  end if;
+
   select array_agg(n.robot_id::text) into v_ended
   from new_rows as n
   where n.completed_at is not null;

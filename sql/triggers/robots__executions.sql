@@ -1,6 +1,8 @@
 -- robots: the active execution follows the robot (ADR 0008): after every statement a PROCESSING robot has exactly one
 -- active execution and no other robot has any. The API changes both tables in one statement, so that here is nothing
 -- left to do; plain SQL on robots alone is completed here.
+-- Internal functions that change both tables in one statement say so with a transaction-local setting (capataz.paired, on for
+-- that statement alone; an error undoes it): what they have paired is not looked up again (ADR 0008).
 -- Also tells listening workers that work is due (_notify_work): one look at the changed rows serves both.
 -- Locks:  robot_execute rows of robots that left PROCESSING. Writes: robot_execute (only where something is missing).
 -- Raises: RB429 where the module's max_concurrency allows no further execution.
@@ -46,6 +48,17 @@ declare
   v_left text[];
   v_waiting text[];
 begin
+  if current_setting('capataz.paired', true) = 'on' then
+    select array_agg(distinct n.module_name::text) into v_waiting
+    from new_rows as n
+    where n.status in ('PENDING', 'RETRYING')
+      and n.available_at <= n.updated_at;
+    if v_waiting is not null then
+      perform capataz_ops._notify_work(v_waiting);
+    end if;
+    return null;
+  end if;
+
   select
     array_agg(c.robot_id) filter (where c.is_processing and not c.was_processing),
     array_agg(c.robot_id) filter (where c.was_processing and not c.is_processing),

@@ -16,6 +16,7 @@ as $$
 declare
   v_now constant timestamp := capataz.utc_now();
 begin
+  perform set_config('capataz.paired', 'on', true);  -- see the triggers robots__executions
   return query
   with ended as (
     update capataz.robot_execute as e
@@ -53,6 +54,7 @@ begin
   )
   select d.place, d.execute_id::text, d.status
   from ended as d;
+  perform set_config('capataz.paired', 'off', true);
 end
 $$;
 

@@ -13,6 +13,7 @@ declare
   v_released integer;
 begin
   perform capataz_ops._lock_robots_of(p_execute_ids);
+  perform set_config('capataz.paired', 'on', true);  -- see the triggers robots__executions
   with ended as (
     update capataz.robot_execute as e
     set execution_state = 'CANCELLED',
@@ -28,6 +29,7 @@ begin
   )
   select count(*)::integer into v_released
   from ended as d;
+  perform set_config('capataz.paired', 'off', true);
   return v_released;
 end
 $$;
