@@ -58,12 +58,13 @@ create or replace function capataz_ops.tg_robot_execute__robots_update()
 as $$
 declare
   v_ended text[];
+  v_executions text[];
 begin
   if current_setting('capataz.paired', true) = 'on' then
     return null;  -- see robots__executions
   end if;
 
-  select array_agg(n.robot_id::text) into v_ended
+  select array_agg(n.robot_id::text), array_agg(n.execute_id::text) into v_ended, v_executions
   from new_rows as n
   where n.completed_at is not null;
   if v_ended is not null
@@ -71,7 +72,7 @@ begin
        select from capataz.robots as r where r.robot_id = any (v_ended) and r.status is not distinct from 'PROCESSING'
      )
   then
-    perform capataz_ops._settle_robots(v_ended, false);
+    perform capataz_ops._settle_robots(v_ended, v_executions, false);
   end if;
   return null;
 end
@@ -98,7 +99,7 @@ begin
        select from capataz.robots as r where r.robot_id = any (v_ended) and r.status is not distinct from 'PROCESSING'
      )
   then
-    perform capataz_ops._settle_robots(v_ended, true);
+    perform capataz_ops._settle_robots(v_ended, null, true);
   end if;
   return null;
 end

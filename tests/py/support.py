@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
@@ -180,16 +181,14 @@ def register(
     """Registers a module with these settings."""
     connection.execute(
         "select capataz.register_module(%s, '1.0', %s, p_registration_data => %s)",
-        [name, list(types), psycopg.types.json.Jsonb(settings)],
+        [name, list(types), Jsonb(settings)],
     )
 
 
 def submit(connection: Connection, count: int = 1, module: str = MODULE, **fields: Any) -> list[str]:
     """Submits robots to a module and gives their ids."""
     robots = [{"robot_type": "OCR", "module_name": module, **fields} for _ in range(count)]
-    rows = connection.execute(
-        "select s.robot_id from capataz.submit_robots(%s) as s", [psycopg.types.json.Jsonb(robots)]
-    ).fetchall()
+    rows = connection.execute("select s.robot_id from capataz.submit_robots(%s) as s", [Jsonb(robots)]).fetchall()
     return [row[0] for row in rows]
 
 
@@ -320,6 +319,11 @@ def check_invariants(connection: Connection, *, totals: bool = True) -> None:
         assert connection.execute(BROKEN_TOTALS.encode()).fetchall() == []
     assert connection.execute(BROKEN_PERMITS.encode()).fetchall() == []
     assert connection.execute(BROKEN_UTILIZATION.encode()).fetchall() == []
+
+
+def pairs(connection: Connection, query: str, params: Sequence[Any] = ()) -> dict[Any, Any]:
+    """A query's two columns as a dictionary."""
+    return {row[0]: row[1] for row in connection.execute(query.encode(), params).fetchall()}
 
 
 def checksums(connection: Connection) -> dict[str, str]:

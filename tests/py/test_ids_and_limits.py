@@ -1,4 +1,4 @@
-"""Two sessions: bulk submits with ids and keys never wait in a circle; max_concurrency is hard while it is being set."""
+"""Two sessions: bulk submits with ids and keys never wait in a circle; a limit is hard while it is being set."""
 
 from __future__ import annotations
 

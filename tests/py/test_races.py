@@ -31,6 +31,7 @@ from support import (
     execution,
     install_clock,
     module_row,
+    pairs,
     register,
     result_of,
     robot,
@@ -573,11 +574,10 @@ def test_bulk_submits_with_keys_in_opposite_orders(db: Connection, connect: Call
             rows = connection.execute(
                 "select s.robot_id from capataz.submit_robots(%s) as s", [json.dumps(robots)]
             ).fetchall()
-            keys_of = dict(
-                connection.execute(
-                    "select r.robot_id, r.cache_key from capataz.robots as r where r.robot_id = any (%s)",
-                    [[row[0] for row in rows]],
-                ).fetchall()
+            keys_of = pairs(
+                connection,
+                "select r.robot_id, r.cache_key from capataz.robots as r where r.robot_id = any (%s)",
+                [[row[0] for row in rows]],
             )
             assert [keys_of[row[0]] for row in rows] == [element["cache_key"] for element in robots]
 
@@ -1003,6 +1003,22 @@ def test_bulk_failure_against_sweep_of_lost_workers(
     check_invariants(db)
 
 
+def test_rebuild_against_registrations(db: Connection, a: Session, b: Session, new_session: Sessions) -> None:
+    """Both write the module row and its typed settings: in the same order."""
+    change = "select from capataz.register_module(%s, '1.0', array['OCR'], p_registration_data => '{\"note\": 1}')"
+    for name in ("Alpha", "Beta"):
+        register(db, name)
+    blocker = new_session()
+    blocker.begin()
+    blocker.rows(change, ["Beta"])
+    rebuilding = a.start_and_wait_for_lock("select capataz.rebuild_derived()")
+    changing = b.start_and_settle(change, ["Alpha"])
+    blocker.commit()
+    result_of(rebuilding)
+    result_of(changing)
+    check_invariants(db)
+
+
 # everything against everything
 
 
@@ -1062,6 +1078,9 @@ def test_storm_of_all_functions_leaves_everything_consistent(
         def call(query: str, *params: Any) -> Callable[[], Any]:
             return lambda: connection.execute(query.encode(), list(params))
 
+        def call_keep(query: str, *params: Any) -> Callable[[], Any]:
+            return lambda: keep(query, list(params))
+
         for _ in range(STORM):
             module = source.choice(modules)
             worker = f"w{source.randint(1, 4)}"
@@ -1072,17 +1091,19 @@ def test_storm_of_all_functions_leaves_everything_consistent(
                 (
                     6,
                     "submit_robot",
-                    lambda source=source: keep(
+                    call_keep(
                         "select s.robot_id, null from capataz.submit_robot('OCR', p_cache_key => %s) as s",
-                        [f"key-{source.randint(1, 30)}"],
+                        f"key-{source.randint(1, 30)}",
                     ),
                 ),
                 (
                     20,
                     "claim_robots",
-                    lambda module=module, worker=worker, source=source: keep(
+                    call_keep(
                         "select c.robot_id, c.execute_id from capataz.claim_robots(%s, %s, %s) as c",
-                        [module, source.randint(1, 8), source.choice([worker, None])],
+                        module,
+                        source.randint(1, 8),
+                        source.choice([worker, None]),
                     ),
                 ),
                 (10, "complete_execution", call(COMPLETE, execute_id)),
@@ -1111,9 +1132,10 @@ def test_storm_of_all_functions_leaves_everything_consistent(
                     1,
                     "register_module",
                     call(
-                        "select from capataz.register_module(%s, %s, array['OCR', 'SCAN'])",
+                        "select from capataz.register_module(%s, %s, array['OCR', 'SCAN'], p_registration_data => %s)",
                         module,
                         f"1.{source.randint(0, 3)}",
+                        json.dumps({"max_concurrency": source.choice([5, 20, 40])} if module != "Beta" else {}),
                     ),
                 ),
                 (1, "system_health", call("select from capataz.system_health()")),

@@ -39,9 +39,11 @@ from support import (
     execution,
     install_clock,
     register,
-    robot,
     shift_clock,
     submit,
+)
+from support import (
+    robot as robot_row,
 )
 
 START = datetime(2026, 3, 1, 12, 0, 0)
@@ -1116,7 +1118,7 @@ def test_plain_end_of_a_second_attempt(db: Connection, step_back: int, state: st
     assert again == robot_id
     shift_clock(db, step_back)
     db.execute("update capataz.robot_execute set execution_state = %s where execute_id = %s", [state, second])
-    assert robot(db, robot_id)["status"] == status
+    assert robot_row(db, robot_id)["status"] == status
     check_invariants(db)
 
 

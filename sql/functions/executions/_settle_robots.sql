@@ -1,9 +1,10 @@
--- capataz_ops._settle_robots(p_robot_ids, p_deleted) -> void
+-- capataz_ops._settle_robots(p_robot_ids, p_execute_ids, p_deleted) -> void
 --
--- Moves PROCESSING robots that have no active execution any more to what their last execution demands (ADR 0008);
+-- Moves PROCESSING robots that have no active execution any more to what their last execution demands (ADR 0008): of
+-- those in p_execute_ids, which the statement changed (null: of all);
 -- with p_deleted (the active execution was deleted) back to PENDING.
 -- Locks: robots rows. Writes: robots. Raises: nothing.
-create or replace function capataz_ops._settle_robots(p_robot_ids text[], p_deleted boolean)
+create or replace function capataz_ops._settle_robots(p_robot_ids text[], p_execute_ids text[], p_deleted boolean)
   returns void
   language sql
   volatile
@@ -37,7 +38,8 @@ as $$
     select e.execution_state, e.completed_at, e.error_category, e.error_message, e.current_step
     from capataz.robot_execute as e
     where e.robot_id = s.robot_id
-    order by e.completed_at desc nulls first
+      and (p_execute_ids is null or e.execute_id = any (p_execute_ids))
+    order by e.started_at desc, e.completed_at desc nulls first, e.execute_id desc
     limit 1
   ) as l on true
   where r.robot_id = any (p_robot_ids)
@@ -51,5 +53,5 @@ as $$
     )
 $$;
 
-comment on function capataz_ops._settle_robots(text[], boolean) is
+comment on function capataz_ops._settle_robots(text[], text[], boolean) is
   'Moves PROCESSING robots without an active execution to what their last execution demands.';

@@ -35,7 +35,9 @@ begin
     raise exception using
       errcode = 'RB503',
       message = format('no module can take robots of type "%s" now', left(p_robot_type, 60)),
-      detail = coalesce(v_reasons || '.', 'No module supports the type.'),
+      detail = format(
+        'robot_type is "%s". %s', left(p_robot_type, 60), coalesce(v_reasons || '.', 'No module supports it.')
+      ),
       hint = 'Register or activate a module that supports the type, or name a module.';
   end if;
 

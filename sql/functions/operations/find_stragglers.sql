@@ -1,8 +1,8 @@
 -- capataz.find_stragglers() -> integer
 --
 -- Brings robots back that scans have passed: waiting ones, due for a minute or more, that stand before all robots of the same
--- module and priority that are being processed (a transaction committed late, or a claim was undone). They are put where the
--- earliest of those stood, which is before the scans again. Returns how many, at most 1000 a call (ADR 0005).
+-- module and priority that were claimed within five minutes and run (a transaction committed late, or a claim was undone).
+-- They are put behind the last of those, which is before the scans again. Returns how many, at most 1000 a call (ADR 0005).
 -- Safe at any time, by anyone, twice at once.
 -- Locks:  robots, by robot_id, skip locked. Writes: robots.available_at.
 -- Raises: nothing.
@@ -20,12 +20,13 @@ declare
   v_found integer;
 begin
   with passed as (
-    select r.module_name, r.priority, min(r.available_at) as available_at
+    select r.module_name, r.priority, min(r.available_at) as available_at, max(r.available_at) as last_available_at
     from capataz.robots as r
     where r.status = 'PROCESSING'
+      and r.started_at > v_now - interval '5 minutes'
     group by r.module_name, r.priority
   ), stragglers as (
-    select s.robot_id, p.available_at
+    select s.robot_id, least(p.last_available_at + interval '1 microsecond', v_now) as available_at
     from passed as p
     cross join lateral (
       select r.robot_id

@@ -19,13 +19,19 @@ declare
   v_module record;
 begin
   -- robots whose execution disappeared: nothing else would ever end them
-  perform capataz_ops._settle_robots(array_agg(r.robot_id::text order by r.robot_id), true)
+  perform capataz_ops._settle_robots(array_agg(r.robot_id::text order by r.robot_id), null, true)
   from capataz.robots as r
   where r.status = 'PROCESSING'
     and not exists (
       select from capataz.robot_execute as e where e.robot_id = r.robot_id and e.completed_at is null
     )
   having count(*) > 0;
+
+  -- the rows of modules before their settings, as in the trigger of a registration
+  perform
+  from capataz.module_registry as m
+  order by m.module_name
+  for no key update;
 
   perform capataz_ops._store_settings(capataz_ops._parse_settings(m.module_name, m.registration_data))
   from capataz.module_registry as m

@@ -97,7 +97,9 @@ begin
         when 'bigint' then perform (v_bad.given #>> '{}')::bigint;
         when 'double precision' then perform (v_bad.given #>> '{}')::double precision;
         else
-          if jsonb_typeof(v_bad.given) <> 'array' then
+          if jsonb_typeof(v_bad.given) <> 'array'
+             or jsonb_path_exists(v_bad.given, 'strict $[*] ? (@.type() == "array" || @.type() == "object")')
+          then
             raise invalid_text_representation;
           end if;
       end case;

@@ -24,7 +24,7 @@ select throws_ok(
   $$select capataz.route_robot('ROUTED')$$, 'RB503', 'no module can take robots of type "ROUTED" now', 'none is left'
 );
 select is(
-  capataz_test.error_part($$select capataz.route_robot('ROUTED')$$, 'detail'), 'D1: inactive; D2: UNHEALTHY.', 'DETAIL says why for each'
+  capataz_test.error_part($$select capataz.route_robot('ROUTED')$$, 'detail'), 'robot_type is "ROUTED". D1: inactive; D2: UNHEALTHY.', 'DETAIL says why for each'
 );
 select throws_ok($$select * from capataz.submit_robot('ROUTED')$$, 'RB503', null, 'a submit says the same');
 select throws_ok($$select capataz.route_robot('NOBODY''S')$$, 'RB503', null, 'a type that nobody supports');
