@@ -839,6 +839,17 @@ def test_undone_probe_leaves_the_probe_to_the_next(db: Connection, a: Session, b
     assert a.rows(CLAIM) == []
 
 
+def test_claim_whose_own_sweep_makes_the_module_unhealthy_gets_one_probe(db: Connection, a: Session) -> None:
+    register(db, failure_threshold=2)
+    submit(db, 2, retry_limit=0)
+    claim(db, 2)
+    submit(db, 5)
+    shift_clock(db, 1801)
+    assert len(a.rows(CLAIM)) == 1
+    assert module_row(db)["health_status"] == "UNHEALTHY"
+    assert a.rows(CLAIM) == []
+
+
 def test_eight_sessions_get_one_probe_at_a_time(db: Connection, connect: Callable[..., Connection]) -> None:
     _make_unhealthy(db)
     submit(db, 60, retry_limit=0)

@@ -86,6 +86,10 @@ begin
      )
   then
     perform capataz_ops._expire_module(p_module_name, 20);
+    -- what it ended may have made the module UNHEALTHY
+    select m.health_status into v_module.health_status
+    from capataz.module_registry as m
+    where m.module_name = p_module_name;
   end if;
 
   if not v_module.is_active then
