@@ -270,7 +270,7 @@ def test_killed_client_with_heartbeat_loses_its_robots_after_the_worker_timeout(
 
 def test_killed_client_without_heartbeat_loses_its_robots_after_the_timeout(db: Connection, dsn: str) -> None:
     install_clock(db)
-    register(db, timeout_seconds=300, retry_policy={"base_seconds": 0})
+    register(db, timeout_seconds=300, failure_threshold=100, retry_policy={"base_seconds": 0})
     robots = submit(db, 5)
     _kill_a_client(dsn, commit=True, heartbeat=False)
     shift_clock(db, 299)
