@@ -16,7 +16,7 @@ declare
   v_completed text[];
   v_permit record;
 begin
-  if current_setting('capataz.paired', true) = 'on' then
+  if current_setting('capataz.paired', true) = pg_current_xact_id_if_assigned()::text then
     return null;  -- the claim has taken its permits, and opens executions only
   end if;
 

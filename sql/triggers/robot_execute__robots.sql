@@ -14,7 +14,7 @@ as $$
 declare
   v_active text[];
 begin
-  if current_setting('capataz.paired', true) = 'on' then
+  if current_setting('capataz.paired', true) = pg_current_xact_id_if_assigned()::text then
     return null;  -- see robots__executions
   end if;
 
@@ -60,7 +60,7 @@ declare
   v_ended text[];
   v_executions text[];
 begin
-  if current_setting('capataz.paired', true) = 'on' then
+  if current_setting('capataz.paired', true) = pg_current_xact_id_if_assigned()::text then
     return null;  -- see robots__executions
   end if;
 

@@ -1,8 +1,8 @@
 -- robots: the active execution follows the robot (ADR 0008): after every statement a PROCESSING robot has exactly one
 -- active execution and no other robot has any. The API changes both tables in one statement, so that here is nothing
 -- left to do; plain SQL on robots alone is completed here.
--- Internal functions that change both tables in one statement say so with a transaction-local setting (capataz.paired, on for
--- that statement alone; an error undoes it): what they have paired is not looked up again (ADR 0008).
+-- Internal functions that change both tables in one statement say so: for that statement alone the setting capataz.paired
+-- holds the id of the transaction (an error undoes it). What they have paired is not looked up again (ADR 0008).
 -- Also tells listening workers that work is due (_notify_work): one look at the changed rows serves both.
 -- Locks:  robot_execute rows of robots that left PROCESSING. Writes: robot_execute (only where something is missing).
 -- Raises: RB429 where the module's max_concurrency allows no further execution.
@@ -48,7 +48,7 @@ declare
   v_left text[];
   v_waiting text[];
 begin
-  if current_setting('capataz.paired', true) = 'on' then
+  if current_setting('capataz.paired', true) = pg_current_xact_id_if_assigned()::text then
     select array_agg(distinct n.module_name::text) into v_waiting
     from new_rows as n
     where n.status in ('PENDING', 'RETRYING')

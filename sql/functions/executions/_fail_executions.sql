@@ -16,7 +16,7 @@ as $$
 declare
   v_now constant timestamp := capataz.utc_now();
 begin
-  perform set_config('capataz.paired', 'on', true);  -- see the triggers robots__executions
+  perform set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true);  -- see the triggers robots__executions
   return query
   with ended as (
     update capataz.robot_execute as e
@@ -54,7 +54,7 @@ begin
   )
   select d.place, d.execute_id::text, d.status
   from ended as d;
-  perform set_config('capataz.paired', 'off', true);
+  perform set_config('capataz.paired', '', true);
 end
 $$;
 

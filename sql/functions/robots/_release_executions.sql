@@ -13,7 +13,7 @@ declare
   v_released integer;
 begin
   perform capataz_ops._lock_robots_of(p_execute_ids);
-  perform set_config('capataz.paired', 'on', true);  -- see the triggers robots__executions
+  perform set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true);  -- see the triggers robots__executions
   with ended as (
     update capataz.robot_execute as e
     set execution_state = 'CANCELLED',
@@ -29,7 +29,7 @@ begin
   )
   select count(*)::integer into v_released
   from ended as d;
-  perform set_config('capataz.paired', 'off', true);
+  perform set_config('capataz.paired', '', true);
   return v_released;
 end
 $$;

@@ -135,7 +135,7 @@ begin
   end if;
 
   v_prefix := capataz_ops._execute_id_prefix();
-  perform set_config('capataz.paired', 'on', true);  -- see the triggers robots__executions
+  perform set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true);  -- see the triggers robots__executions
   return query
   with claimed as (
     update capataz.robots as r
@@ -165,7 +165,7 @@ begin
     coalesce(p_timeout_seconds, v_module.timeout_seconds)::integer
   from claimed as c
   order by c.priority desc, c.available_at, c.arrival;
-  perform set_config('capataz.paired', 'off', true);
+  perform set_config('capataz.paired', '', true);
 end
 $$;
 
