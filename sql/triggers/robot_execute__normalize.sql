@@ -30,6 +30,14 @@ begin
       return NEW;
     end if;
   else
+    -- a permit alone is bookkeeping, no report: what was derived at the last report stays
+    if NEW.has_permit <> OLD.has_permit then
+      OLD.has_permit := NEW.has_permit;
+      if NEW is not distinct from OLD then
+        return NEW;
+      end if;
+    end if;
+
     if (NEW.execute_id, NEW.robot_id, NEW.module_name) is distinct from (OLD.execute_id, OLD.robot_id, OLD.module_name) then
       raise exception using
         errcode = 'RB409',
