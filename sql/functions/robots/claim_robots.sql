@@ -30,6 +30,7 @@ create or replace function capataz.claim_robots(
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
+  set enable_sort = off
   set jit = off
 as $$
 #variable_conflict use_column
@@ -68,14 +69,17 @@ begin
       hint = 'Register it with register_module.';
   end if;
 
-  -- the sweep: two index probes that find nothing, as a rule
-  if exists (
-       select
+  -- The sweep: two index probes that find nothing, as a rule. The order, with sorts off, leaves the planner only the index
+  -- over the expiry; it would read another partial index whole, which fills with dead entries (ADR 0009).
+  if (
+       select e.execute_id
        from capataz.robot_execute as e
        where e.module_name = p_module_name
          and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
          and e.started_at + e.timeout_seconds * interval '1 second' < v_now
-     )
+       order by e.started_at + e.timeout_seconds * interval '1 second'
+       limit 1
+     ) is not null  -- not `exists`: the planner drops the order within
      or exists (
        select
        from capataz_ops.workers as w
