@@ -158,7 +158,24 @@ $$;
 comment on function capataz_ops.tg_robot_execute__normalize() is
   'State machine and derived columns of robot_execute.';
 
-create or replace trigger _100_normalize
-  before insert or update on capataz.robot_execute
+-- a row that is normal already, as claim_robots inserts it, needs no call
+create or replace trigger _100_normalize_insert
+  before insert on capataz.robot_execute
   for each row
+  when (
+    NEW.started_at is null
+    or NEW.timeout_seconds is null
+    or NEW.current_step is not null
+    or NEW.execution_state in ('COMPLETED', 'FAILED', 'CANCELLED')
+    or num_nonnulls(
+      NEW.completed_at, NEW.duration_ms, NEW.cpu_usage_percent, NEW.memory_usage_mb, NEW.disk_io_mb, NEW.network_io_mb
+    ) > 0
+  )
+  execute function capataz_ops.tg_robot_execute__normalize();
+
+-- nor does a row that complete_executions ends: it writes the derived columns itself (see robots__normalize)
+create or replace trigger _100_normalize
+  before update on capataz.robot_execute
+  for each row
+  when (coalesce(current_setting('capataz.derived', true) <> pg_current_xact_id_if_assigned()::text, true))
   execute function capataz_ops.tg_robot_execute__normalize();

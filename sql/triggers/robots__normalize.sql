@@ -159,7 +159,26 @@ $$;
 comment on function capataz_ops.tg_robots__normalize() is
   'State machine and derived columns of robots.';
 
-create or replace trigger _100_normalize
-  before insert or update on capataz.robots
+-- a row that is normal already, as submit_robot inserts it, needs no call
+create or replace trigger _100_normalize_insert
+  before insert on capataz.robots
   for each row
+  when (
+    NEW.status is distinct from 'PENDING'
+    or NEW.created_at is null
+    or NEW.updated_at is distinct from NEW.created_at
+    or NEW.updated_at <> capataz.utc_now()
+    or num_nonnulls(NEW.started_at, NEW.completed_at, NEW.processing_time_ms, NEW.actual_duration_minutes) > 0
+    or NEW.processing_tier is null
+    or NEW.processing_tier = 'STANDARD'
+      and (NEW.estimated_duration_minutes is not null or NEW.complexity_score <> 1.0)
+  )
+  execute function capataz_ops.tg_robots__normalize();
+
+-- nor does a row that claim_robots or complete_executions changes: they write the derived columns themselves, and say so
+-- by the setting capataz.derived, as with capataz.paired (ADR 0008)
+create or replace trigger _100_normalize
+  before update on capataz.robots
+  for each row
+  when (coalesce(current_setting('capataz.derived', true) <> pg_current_xact_id_if_assigned()::text, true))
   execute function capataz_ops.tg_robots__normalize();

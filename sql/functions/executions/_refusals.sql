@@ -1,7 +1,7 @@
 -- capataz_ops._refusals(p_execute_ids, p_action) -> rows (place, execute_id, status, code, message, detail, hint)
 --
 -- Why executions were not ended by p_action (COMPLETE, FAIL, RELEASE, or another word for calls that end nothing): unknown,
--- ended, or past their timeout. status is not null, and code null, where this very action ended the attempt before: the
+-- ended, not begun, or past their timeout. status is not null, and code null, where this very action ended the attempt before: the
 -- answer was lost and is given again (ADR 0013).
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._refusals(p_execute_ids text[], p_action text)
@@ -28,6 +28,7 @@ as $$
       when a.is_repeated then null
       when e.execute_id is null then format('no execution "%s"', left(i.execute_id, 60))
       when e.completed_at is not null then format('execution "%s" has ended', i.execute_id)
+      when a.is_early then format('execution "%s" has not begun', i.execute_id)
       else format('execution "%s" is past its timeout', i.execute_id)
     end,
     case
@@ -37,6 +38,7 @@ as $$
     end,
     case
       when e.execute_id is null then 'Use the execute_id that claim_robots returned.'
+      when a.is_early then 'Report progress first: that sets it RUNNING.'
       else 'The lease is lost: stop working on this robot and claim again.'
     end
   from unnest(p_execute_ids) with ordinality as i (execute_id, place)
@@ -48,7 +50,10 @@ as $$
         when 'FAIL' then e.answered_status in ('RETRYING', 'FAILED')
         when 'RELEASE' then e.answered_status = 'PENDING'
       end, false
-    ) as is_repeated
+    ) as is_repeated,
+    p_action = 'COMPLETE'
+      and e.execution_state = 'PENDING'
+      and e.started_at + e.timeout_seconds * interval '1 second' >= capataz.utc_now() as is_early
   ) as a
 $$;
 

@@ -20,7 +20,7 @@ begin
   insert into capataz.robots (
     robot_id, robot_type, module_name, input_data, priority, processing_tier, cache_key, retry_limit,
     source_reference, correlation_id, estimated_duration_minutes, complexity_score, security_classification,
-    compliance_tags, enterprise_metadata, created_at, available_at, is_routed
+    compliance_tags, enterprise_metadata, created_at, updated_at, available_at, is_routed
   )
   values (
     coalesce(
@@ -31,7 +31,8 @@ begin
     p_request.processing_tier::capataz.processing_tier_enum, p_request.cache_key, p_request.retry_limit,
     p_request.source_reference, p_request.correlation_id, p_request.estimated_duration_minutes,
     round(coalesce(p_request.complexity_score, 1.0)::numeric, 1), coalesce(p_request.security_classification, 'STANDARD'),
-    p_request.compliance_tags, coalesce(p_request.metadata, '{}'), v_now, greatest(p_request.available_at, v_now),
+    p_request.compliance_tags, coalesce(p_request.metadata, '{}'), v_now, v_now,
+    greatest(p_request.available_at, v_now),
     p_is_routed
   )
   on conflict do nothing

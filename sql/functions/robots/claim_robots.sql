@@ -139,11 +139,17 @@ begin
   end if;
 
   v_prefix := capataz_ops._execute_id_prefix();
-  perform set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true);  -- see the triggers robots__executions
+  -- see the triggers robots__executions and robots__normalize: this statement changes both tables, derived columns too
+  perform
+    set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true),
+    set_config('capataz.derived', pg_current_xact_id_if_assigned()::text, true);
   return query
   with claimed as (
     update capataz.robots as r
-    set status = 'PROCESSING'
+    set status = 'PROCESSING',
+        started_at = greatest(r.created_at, v_now),
+        updated_at = greatest(r.created_at, v_now),
+        error_category = nullif(r.error_category, 'CANCELLED')  -- of an earlier life
     where r.ctid = any (v_rows)
     returning
       r.robot_id, r.robot_type, r.priority, r.input_data, r.retry_count, r.correlation_id, r.started_at,
@@ -169,7 +175,7 @@ begin
     coalesce(p_timeout_seconds, v_module.timeout_seconds)::integer
   from claimed as c
   order by c.priority desc, c.available_at, c.arrival;
-  perform set_config('capataz.paired', '', true);
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);
 end
 $$;
 

@@ -38,20 +38,52 @@ create or replace function capataz.submit_robot(
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
 as $$
+#variable_conflict use_column
 declare
+  v_now constant timestamp := capataz.utc_now();
   v_request capataz_ops.robot_request;
   v_module_name text := p_module_name;
 begin
-  v_request := row(
-    p_robot_type, p_input_data, p_module_name, p_priority, p_available_at, p_cache_key, p_correlation_id,
-    p_source_reference, p_retry_limit, p_estimated_duration_minutes, p_complexity_score, p_processing_tier,
-    p_security_classification, p_compliance_tags, p_metadata, p_robot_id
-  );
-  v_request := capataz_ops._check_request(v_request, null);
+  -- one expression for the usual call; which rule is broken is looked up only where one is
+  if (
+    p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'
+    and pg_column_size(p_input_data) <= 4194304
+    and p_priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
+    and p_retry_limit between 0 and 1000
+    and p_metadata = '{}'
+    and num_nonnulls(
+      p_cache_key, p_available_at, p_correlation_id, p_source_reference, p_estimated_duration_minutes, p_complexity_score,
+      p_processing_tier, p_security_classification, p_compliance_tags, p_robot_id
+    ) = 0
+  ) is not true then
+    v_request := capataz_ops._check_request(
+      row(
+        p_robot_type, p_input_data, p_module_name, p_priority, p_available_at, p_cache_key, p_correlation_id,
+        p_source_reference, p_retry_limit, p_estimated_duration_minutes, p_complexity_score, p_processing_tier,
+        p_security_classification, p_compliance_tags, p_metadata, p_robot_id
+      )::capataz_ops.robot_request,
+      null
+    );
+  end if;
+
   if p_module_name is not null then
     perform capataz_ops._check_pinned(p_module_name, p_robot_type);
   else
     v_module_name := (capataz_ops._route(p_robot_type, 1))[1];
+  end if;
+
+  if v_request is null then
+    return query
+    insert into capataz.robots (
+      robot_id, robot_type, module_name, input_data, priority, retry_limit, created_at, updated_at, available_at, is_routed
+    )
+    values (
+      capataz_ops._robot_id_prefix(p_robot_type, v_now) || nextval('capataz.robots_seq'::regclass),
+      p_robot_type, v_module_name, p_input_data, p_priority::capataz.priority_enum, p_retry_limit, v_now, v_now, v_now,
+      p_module_name is null
+    )
+    returning robot_id, module_name, status, false, false;
+    return;
   end if;
 
   if p_cache_key is not null then

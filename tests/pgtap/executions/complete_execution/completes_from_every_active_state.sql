@@ -1,6 +1,6 @@
 -- RUNNING, PAUSED and RETRYING complete; the state machine has no other way in.
 begin;
-select plan(6);
+select plan(7);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('B') as m \gset
@@ -18,6 +18,11 @@ select is(
 );
 select throws_ok(
   $$select capataz.complete_execution('00000000-0000-0000-0000-000000000001')$$, 'RB409', null, 'must run before it completes'
+);
+select results_eq(
+  $$select status::text, error from capataz.complete_executions('[{"execute_id": "00000000-0000-0000-0000-000000000001"}]')$$,
+  $$values (null::text, 'RB409: execution "00000000-0000-0000-0000-000000000001" has not begun')$$,
+  'in a batch it is refused alone'
 );
 select is(capataz.report_progress('00000000-0000-0000-0000-000000000001', 1)::text, 'RUNNING', 'a report lets it run');
 select is(capataz.complete_execution('00000000-0000-0000-0000-000000000001')::text, 'COMPLETED', 'then it completes');
