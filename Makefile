@@ -9,10 +9,10 @@ BIN := .venv/bin
 CAPATAZ_DSN ?=
 DB ?= capataz
 
-.PHONY: help up down reset dsn psql migrate dist demo test test-pgtap test-py lint check format bench build docs freeze venv deps clean
+.PHONY: help up down reset dsn psql migrate dist demo demo-failover test test-pgtap test-py lint check format bench build docs freeze venv deps clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## start the private development cluster (Debian's PostgreSQL, pg_cron preloaded) and deploy to it
 	@ops/dev-up
@@ -41,6 +41,10 @@ dist: ## write dist/capataz-VERSION.sql, which installs with psql -f
 demo: ## audit the licences of this machine's software with an embedded server; needs no root, no PostgreSQL
 	@ops/venv runtime
 	@$(BIN)/capataz demo
+
+demo-failover: ## watch a module break and heal, with an embedded server; ARGS='--seconds 30' selects
+	@ops/venv runtime
+	@$(BIN)/capataz demo-failover $(ARGS)
 
 test: ## everything, on a throw-away cluster: lint, pgTAP, pytest (what CI runs)
 	@ops/test all

@@ -95,8 +95,12 @@ def pgbench(
     seconds: int,
     variables: Mapping[str, int] | None = None,
     progress: int = 0,
+    rate: int = 0,
 ) -> tuple[float, list[float]]:
-    """Transactions per second over all, and per interval of ``progress`` seconds (0: none)."""
+    """Transactions per second over all, and per interval of ``progress`` seconds (0: none).
+
+    ``rate``: at most so many a second (0: as many as it can).
+    """
     program = shutil.which("pgbench") or next(
         iter(sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/pgbench")), reverse=True)), None
     )
@@ -110,6 +114,8 @@ def pgbench(
     command = [program, "-n", "-M", "prepared", "-j", "2", "-c", str(clients), "-T", str(seconds), "-f", str(script)]
     if progress:
         command += ["-P", str(progress)]
+    if rate:
+        command += ["-R", str(rate)]
     for name, value in (variables or {}).items():
         command += ["-D", f"{name}={value}"]
     done = subprocess.run(

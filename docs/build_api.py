@@ -50,6 +50,12 @@ Roles: `capataz_producer`, `capataz_worker`, `capataz_viewer`, `capataz_operator
 The line *Granted to* names them without the prefix. The owner may execute everything, PUBLIC nothing.
 """
 
+VIEWS = """
+select c.relname from pg_class as c
+where c.relnamespace = 'capataz'::regnamespace and c.relkind = 'v' and c.relname !~ '^_'
+order by c.relname
+"""
+
 FUNCTIONS = """
 select p.proname,
        pg_get_function_result(p.oid),
@@ -159,7 +165,12 @@ def cell(text: str | None) -> str:
 def build(connection: psycopg.Connection[Any]) -> str:
     """The whole page."""
     connection.execute("set search_path = pg_catalog")
-    files = {path.stem: path for path in (ROOT / "sql" / "functions").glob("*/*.sql") if path.stem[0] != "_"}
+    files = {
+        path.stem: path
+        for path in (ROOT / "sql" / "functions").glob("*/*.sql")
+        if path.stem[0] != "_" and path.parent.name != "views"
+    }
+    views = [row[0] for row in connection.execute(VIEWS).fetchall()]
     functions = connection.execute(FUNCTIONS, [list(ROLES)]).fetchall()
     missing = sorted({row[0] for row in functions} ^ set(files))
     if missing:
@@ -173,7 +184,7 @@ def build(connection: psycopg.Connection[Any]) -> str:
         page.append(f"- {AREAS[area]}: " + ", ".join(f"[`{name}`](#{name})" for name in names))
     page.append("- Data: [enums](#enums), " + ", ".join(
         f"[`{table}`](#{table})" for table in ("module_registry", "robots", "robot_execute")
-    ) + "\n")  # fmt: skip
+    ) + (", views " + ", ".join(f"[`{view}`](#{view})" for view in views) if views else "") + "\n")  # fmt: skip
 
     for area in areas:
         page.append(f"## {AREAS[area]}\n")
@@ -194,7 +205,7 @@ def build(connection: psycopg.Connection[Any]) -> str:
     for name, labels, comment in connection.execute(ENUMS).fetchall():
         page.append(f"| `{name}` | {', '.join(labels)} | {cell(comment)} |")
     page.append("")
-    for table in ("module_registry", "robots", "robot_execute"):
+    for table in ("module_registry", "robots", "robot_execute", *views):
         row = connection.execute("select obj_description(%s::regclass, 'pg_class')", [f"capataz.{table}"]).fetchone()
         page.append(f"### {table}\n\n{tidy(row[0] if row else '')}\n")
         page.append("| Column | Type | Default | |\n|---|---|---|---|")

@@ -16,13 +16,20 @@ grant execute on function capataz.utc_now()
   to capataz_admin, capataz_operator, capataz_producer, capataz_worker, capataz_viewer, capataz_gateway;
 
 -- viewer: read
-grant select on capataz.module_registry, capataz.robots, capataz.robot_execute
+grant select on capataz.module_registry, capataz.robots, capataz.robot_execute, capataz.active_modules, capataz.routing_table,
+  capataz.performance_scoreboard, capataz.system_health_status
   to capataz_viewer, capataz_operator, capataz_admin;
 grant execute on function
   capataz.get_robot(text),
   capataz.explain_robot(text),
   capataz.batch_progress(text),
-  capataz.system_health()
+  capataz.module_health(text),
+  capataz.health_history(text, bigint),
+  capataz.module_activity(text, bigint),
+  capataz.explain_score(text),
+  capataz.system_health(),
+  capataz.cached(text),
+  capataz.cache_statistics()
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin;
 
 -- producer: submit, and look after what was submitted
@@ -63,6 +70,11 @@ grant execute on function
   capataz.deactivate_module(text, text),
   capataz.fold_counters(),
   capataz.find_stragglers(),
+  capataz.evaluate_health(),
+  capataz.score_modules(),
+  capataz.due_health_checks(bigint),
+  capataz.move_waiting_robots(),
+  capataz.warm_caches(),
   capataz.run_due_jobs(),
   capataz.run_job(text)
   to capataz_operator, capataz_admin;

@@ -1,6 +1,7 @@
--- module_registry: derived columns and the rule that failures in a row make a module UNHEALTHY (specification 3.1).
--- BEFORE row trigger: normalises NEW only. At failure_threshold the module becomes UNHEALTHY; a success or
--- activate_module lifts it again. Raises RB400 for unusable settings (through _parse_settings).
+-- module_registry: updated_at, and the health that follows from the row (specification 3.1, ADR 0016).
+-- BEFORE row trigger: normalises NEW only. Where something changes that health depends on, _assess_health decides; a
+-- statement that sets health_status itself has its way.
+-- Raises: nothing.
 create or replace function capataz_ops.tg_module_registry__normalize()
   returns trigger
   language plpgsql
@@ -14,25 +15,22 @@ begin
   end if;
   NEW.updated_at := greatest(NEW.registered_at, capataz.utc_now());
 
-  if tg_op = 'UPDATE' then
-    if NEW.consecutive_failures is distinct from OLD.consecutive_failures
-       and NEW.health_status is not distinct from OLD.health_status
-    then
-      if NEW.consecutive_failures >= (
-        capataz_ops._parse_settings(NEW.module_name, NEW.registration_data)
-      ).failure_threshold then
-        NEW.health_status := 'UNHEALTHY';
-      elsif NEW.consecutive_failures < OLD.consecutive_failures and OLD.health_status = 'UNHEALTHY' then
-        NEW.health_status := 'HEALTHY';  -- they only become fewer by a success or by activate_module
-      end if;
-    end if;
+  if tg_op = 'UPDATE'
+     and NEW.health_status is not distinct from OLD.health_status
+     and (
+       NEW.health_status = 'UNHEALTHY'
+       or (NEW.consecutive_failures, NEW.success_rate_24h, NEW.error_count_24h, NEW.last_health_check)
+         is distinct from (OLD.consecutive_failures, OLD.success_rate_24h, OLD.error_count_24h, OLD.last_health_check)
+     )
+  then
+    NEW.health_status := (capataz_ops._assess_health(NEW)).status;
   end if;
   return NEW;
 end
 $$;
 
 comment on function capataz_ops.tg_module_registry__normalize() is
-  'Keeps updated_at and makes a module UNHEALTHY at its threshold of failures in a row.';
+  'Keeps updated_at, and health_status where what it depends on changes.';
 
 create or replace trigger _100_normalize
   before insert or update on capataz.module_registry

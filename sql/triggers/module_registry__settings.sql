@@ -1,6 +1,6 @@
--- module_registry: typed settings, totals row, permits and the health announcement follow the row, however it changes.
+-- module_registry: typed settings, totals row and permits follow the row, however it changes.
 -- A changed max_concurrency adds a row with the difference to the free units, negative where it was lowered (ADR 0007).
--- Locks:  the module's limit where it changes. Writes: module_settings, module_state, module_permits; NOTIFY capataz_health with the change of state.
+-- Locks:  the module's limit where it changes. Writes: module_settings, module_state, module_permits.
 -- Raises: RB400 for unusable settings.
 create or replace function capataz_ops.tg_module_registry__settings()
   returns trigger
@@ -71,21 +71,12 @@ begin
       where u.units <> 0;
     end if;
   end if;
-
-  if tg_op = 'UPDATE' and NEW.health_status is distinct from OLD.health_status then
-    perform pg_notify(
-      'capataz_health',
-      json_build_object(
-        'module_name', NEW.module_name, 'from', OLD.health_status, 'to', NEW.health_status
-      )::text
-    );
-  end if;
   return null;
 end
 $$;
 
 comment on function capataz_ops.tg_module_registry__settings() is
-  'Keeps typed settings, totals row and permits of a module; announces a change of health.';
+  'Keeps typed settings, totals row and permits of a module.';
 
 create or replace trigger _500_settings
   after insert or update on capataz.module_registry

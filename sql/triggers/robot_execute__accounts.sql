@@ -1,6 +1,8 @@
 -- robot_execute: windows, totals, failures in a row and permits (ADR 0006, ADR 0007), however executions change.
 -- What a statement changed is new rows less old rows: one append-only delta per module and minute, no shared row.
 -- Failures lock their module row, fold and count at once; successes write it when due, without waiting (ADR 0006).
+-- Durations and efficiencies of COMPLETED executions go along for the histograms (ADR 0017): x = one more of value x,
+-- ~x (negative) = one less. FAILED executions count as retried where their robot goes on to another attempt (_is_retried).
 -- Locks:  module_permits (skip locked), module_registry rows by name, last. Writes: module_deltas, module_permits and,
 --         by folding, module_minutes, module_state, module_registry.
 -- Raises: RB429 where a new execution finds no free unit of max_concurrency.
@@ -54,7 +56,7 @@ begin
   with counted as (
     insert into capataz_ops.module_deltas (
       module_name, minute, completed_count, completed_ms, failed_count, processed_count, processed_ms,
-      failures_in_row, succeeded, error_message
+      failures_in_row, succeeded, error_message, retried_count, durations, efficiencies
     )
     select
       n.module_name,
@@ -66,7 +68,13 @@ begin
       coalesce(sum(n.duration_ms), 0),
       0,  -- history that is imported is no run of failures now, and no success either
       false,
-      max(left(n.error_message, 10000)) filter (where n.execution_state = 'FAILED')
+      max(left(n.error_message, 10000)) filter (where n.execution_state = 'FAILED'),
+      count(*) filter (
+        where n.execution_state = 'FAILED'
+          and capataz_ops._is_retried(n.answered_status, n.robot_id)
+      ),
+      array_agg(n.duration_ms) filter (where n.execution_state = 'COMPLETED'),
+      array_agg((coalesce(n.efficiency_score, 1) * 100)::smallint) filter (where n.execution_state = 'COMPLETED')
     from new_rows as n
     where n.execution_state in ('COMPLETED', 'FAILED')
     group by n.module_name, date_trunc('minute', n.completed_at)
@@ -118,23 +126,29 @@ begin
   with changed as (
     select
       n.module_name, n.execution_state, n.completed_at, n.duration_ms, n.error_category, n.worker_id, n.error_message,
+      n.execution_state = 'FAILED' and capataz_ops._is_retried(n.answered_status, n.robot_id) as is_retried,
+      n.duration_ms as duration,
+      (coalesce(n.efficiency_score, 1) * 100)::smallint as efficiency,
       1 as sign
     from new_rows as n
     where n.execution_state in ('COMPLETED', 'FAILED')
     union all
     select
       o.module_name, o.execution_state, o.completed_at, o.duration_ms, o.error_category, o.worker_id, null,
+      o.execution_state = 'FAILED' and capataz_ops._is_retried(o.answered_status, o.robot_id),
+      ~ o.duration_ms,
+      ~ (coalesce(o.efficiency_score, 1) * 100)::smallint,
       -1
     from old_rows as o
     where o.execution_state in ('COMPLETED', 'FAILED')
   ), counted as (
     insert into capataz_ops.module_deltas (
       module_name, minute, completed_count, completed_ms, failed_count, processed_count, processed_ms,
-      failures_in_row, succeeded, error_message
+      failures_in_row, succeeded, error_message, retried_count, durations, efficiencies
     )
     select
       s.module_name, s.minute, s.completed_count, s.completed_ms, s.failed_count, s.processed_count, s.processed_ms,
-      greatest(s.failures_in_row, 0), s.completed_count > 0, s.error_message
+      greatest(s.failures_in_row, 0), s.completed_count > 0, s.error_message, s.retried_count, s.durations, s.efficiencies
     from (
       select
         c.module_name,
@@ -153,7 +167,10 @@ begin
         + count(distinct c.worker_id) filter (where c.error_category = 'WORKER_LOST' and c.sign = 1)
         - count(distinct c.worker_id) filter (where c.error_category = 'WORKER_LOST' and c.sign = -1)
           as failures_in_row,
-        max(left(c.error_message, 10000)) filter (where c.execution_state = 'FAILED') as error_message
+        max(left(c.error_message, 10000)) filter (where c.execution_state = 'FAILED') as error_message,
+        coalesce(sum(c.sign) filter (where c.is_retried), 0) as retried_count,
+        array_agg(c.duration) filter (where c.execution_state = 'COMPLETED') as durations,
+        array_agg(c.efficiency) filter (where c.execution_state = 'COMPLETED') as efficiencies
       from changed as c
       group by c.module_name, date_trunc('minute', c.completed_at)
     ) as s
@@ -194,14 +211,22 @@ begin
     perform capataz_ops._give_permits(v_permit.module_name, v_permit.given);
   end loop;
 
-  -- a deleted row leaves the window; totals stay
-  insert into capataz_ops.module_deltas (module_name, minute, completed_count, completed_ms, failed_count)
+  -- a deleted row leaves the window; totals stay, and so does the week's histogram once the row has left the window
+  insert into capataz_ops.module_deltas (
+    module_name, minute, completed_count, completed_ms, failed_count, retried_count, durations, efficiencies
+  )
   select
     o.module_name,
     date_trunc('minute', o.completed_at),
     - count(*) filter (where o.execution_state = 'COMPLETED'),
     - coalesce(sum(o.duration_ms) filter (where o.execution_state = 'COMPLETED'), 0),
-    - count(*) filter (where o.execution_state = 'FAILED')
+    - count(*) filter (where o.execution_state = 'FAILED'),
+    - count(*) filter (
+      where o.execution_state = 'FAILED'
+        and capataz_ops._is_retried(o.answered_status, o.robot_id)
+    ),
+    array_agg(~ o.duration_ms) filter (where o.execution_state = 'COMPLETED'),
+    array_agg(~ (coalesce(o.efficiency_score, 1) * 100)::smallint) filter (where o.execution_state = 'COMPLETED')
   from old_rows as o
   where o.execution_state in ('COMPLETED', 'FAILED')
     and o.completed_at > capataz.utc_now() - interval '25 hours'

@@ -178,7 +178,8 @@ def register(
     types: Sequence[str] = ("OCR",),
     **settings: Any,
 ) -> None:
-    """Registers a module with these settings."""
+    """Registers a module with these settings; its circuit breaker needs no cool-down unless they say so."""
+    settings = {"breaker": {"cooldown_seconds": 0}, **settings}
     connection.execute(
         "select capataz.register_module(%s, '1.0', %s, p_registration_data => %s)",
         [name, list(types), Jsonb(settings)],
@@ -305,6 +306,42 @@ where m.capacity_utilization is distinct from u.utilization
 """
 
 
+# the breaker is open exactly while the module is UNHEALTHY; the history of health has no gap and ends with the row's
+BROKEN_HEALTH = """
+select m.module_name, m.health_status, t.opened_by, t.probe_after, h.last_status, h.gaps
+from capataz.module_registry as m
+join capataz_ops.module_state as t on t.module_name = m.module_name
+cross join lateral (
+  select
+    (array_agg(c.to_status order by c.change_id desc))[1] as last_status,
+    count(*) filter (where c.from_status is distinct from c.expected) as gaps
+  from (
+    select
+      c.change_id, c.from_status, c.to_status, lag(c.to_status, 1, 'UNKNOWN') over (order by c.change_id) as expected
+    from capataz_ops.health_changes as c
+    where c.module_name = m.module_name
+  ) as c
+) as h
+where (m.health_status = 'UNHEALTHY') is distinct from (t.opened_by is not null)
+  or (m.health_status = 'UNHEALTHY') is distinct from (t.probe_after is not null)
+  or m.health_status is distinct from coalesce(h.last_status, 'UNKNOWN')
+  or h.gaps > 0
+"""
+
+# uptime_percentage_24h from the checks that are kept
+BROKEN_UPTIME = """
+select m.module_name, m.uptime_percentage_24h, u.uptime
+from capataz.module_registry as m
+cross join lateral (
+  select coalesce(round(100.0 * count(*) filter (where c.is_healthy) / nullif(count(*), 0), 2), 100.00) as uptime
+  from capataz_ops.health_checks as c
+  where c.module_name = m.module_name
+    and date_trunc('minute', c.checked_at) > date_trunc('minute', capataz.utc_now()) - interval '24 hours'
+) as u
+where m.uptime_percentage_24h is distinct from u.uptime
+"""
+
+
 def broken_pairs(connection: Connection) -> list[Row]:
     """Robots whose status and active executions disagree: none, after every statement."""
     return connection.execute(BROKEN_PAIRS.encode()).fetchall()
@@ -319,6 +356,8 @@ def check_invariants(connection: Connection, *, totals: bool = True) -> None:
         assert connection.execute(BROKEN_TOTALS.encode()).fetchall() == []
     assert connection.execute(BROKEN_PERMITS.encode()).fetchall() == []
     assert connection.execute(BROKEN_UTILIZATION.encode()).fetchall() == []
+    assert connection.execute(BROKEN_HEALTH.encode()).fetchall() == []
+    assert connection.execute(BROKEN_UPTIME.encode()).fetchall() == []
 
 
 def pairs(connection: Connection, query: str, params: Sequence[Any] = ()) -> dict[Any, Any]:

@@ -26,6 +26,8 @@ UNKNOWN_ID = "00000000-0000-7000-8000-000000000000"
 VALID: dict[str, dict[str, Any]] = {
     "activate_module": {"p_module_name": MODULE},
     "batch_progress": {"p_correlation_id": "batch"},
+    "cache_statistics": {},
+    "cached": {"p_cache_name": "active_modules"},
     "cancel_robot": {"p_robot_id": "{pending}", "p_reason": "why"},
     "claim_robots": {"p_module_name": MODULE, "p_batch_size": 1, "p_worker_id": "w1", "p_timeout_seconds": 60},
     "complete_execution": {
@@ -38,8 +40,11 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "complete_executions": {"p_results": []},
     "deactivate_module": {"p_module_name": MODULE, "p_reason": "why"},
+    "due_health_checks": {"p_limit": 10},
+    "evaluate_health": {},
     "expire_executions": {"p_limit": 10},
     "explain_robot": {"p_robot_id": "{pending}"},
+    "explain_score": {"p_module_name": MODULE},
     "fail_execution": {
         "p_execute_id": "{execution}",
         "p_error_message": "broken",
@@ -52,7 +57,11 @@ VALID: dict[str, dict[str, Any]] = {
     "find_stragglers": {},
     "fold_counters": {},
     "get_robot": {"p_robot_id": "{pending}"},
+    "health_history": {"p_module_name": MODULE, "p_limit": 10},
     "heartbeat_worker": {"p_worker_id": "w1", "p_module_name": MODULE, "p_info": {}},
+    "module_activity": {"p_module_name": MODULE, "p_minutes": 60},
+    "module_health": {"p_module_name": MODULE},
+    "move_waiting_robots": {},
     "pause_execution": {"p_execute_id": "{execution}"},
     "rebuild_derived": {},
     "record_health_check": {
@@ -93,6 +102,7 @@ VALID: dict[str, dict[str, Any]] = {
     "route_robot": {"p_robot_type": "OCR"},
     "run_due_jobs": {},
     "run_job": {"p_job_name": "fold_counters"},
+    "score_modules": {},
     "stop_worker": {"p_worker_id": "w1"},
     "submit_robot": {
         "p_robot_type": "OCR",
@@ -115,11 +125,13 @@ VALID: dict[str, dict[str, Any]] = {
     "submit_robots": {"p_robots": []},
     "system_health": {},
     "utc_now": {},
+    "warm_caches": {},
 }
 
 #: Texts: longest; False for messages, which may hold anything
 TEXTS: dict[str, tuple[int | None, bool]] = {
     "p_cache_key": (255, True),
+    "p_cache_name": (100, True),
     "p_correlation_id": (100, True),
     "p_current_step": (100, True),
     "p_environment": (50, True),
@@ -143,7 +155,15 @@ TEXTS: dict[str, tuple[int | None, bool]] = {
 }
 ENUMS = {"p_priority", "p_processing_tier", "p_step_category"}
 #: what names something that must exist
-REFERENCES = {"p_execute_id", "p_job_name", "p_module_name", "p_robot_id", "p_robot_type", "p_correlation_id"}
+REFERENCES = {
+    "p_cache_name",
+    "p_execute_id",
+    "p_job_name",
+    "p_module_name",
+    "p_robot_id",
+    "p_robot_type",
+    "p_correlation_id",
+}
 
 #: Numbers: smallest and greatest that are accepted
 NUMBERS: dict[str, tuple[float, float]] = {
@@ -161,6 +181,7 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "p_items_processed": (0, 2**53 - 1),
     "p_limit": (1, 100000),
     "p_memory_usage_mb": (0, INTEGER),
+    "p_minutes": (1, 1440),
     "p_network_io_mb": (0, INTEGER),
     "p_progress_percentage": (0, 100),
     "p_resource_usage_mb": (0, INTEGER),
@@ -489,6 +510,12 @@ SETTINGS: list[tuple[Any, ...]] = [
     *each(("worker_timeout_seconds",), 0, -1, 86401, "30"),
     *each(("timeout_seconds",), 0, -1, 1.5, 2**31, 10**30, "1800"),
     *each(("priority_aging_seconds",), 0, -1, 1e12, "x"),
+    *each(("health_check_interval_seconds",), 0, -1, 86401, "60"),
+    *each(("health_failure_threshold",), 0, 1.5, "3", 10**9),
+    *each(("min_success_rate",), -1, 101, "90"),
+    *each(("max_response_time_ms",), 0, 1.5, 2**31, "5"),
+    *each(("breaker",), [], "x", 5, True, {"cooldown_seconds": -1}, {"cooldown_seconds": "30"}),
+    *each(("breaker",), {"factor": 0.5}, {"factor": 101}, {"max_seconds": -1}, {"max_seconds": 1e9}),
     *each(("retry_policy",), [], "x", 5, True),
     *each(("retry_policy",), {"base_seconds": -1}, {"base_seconds": "5"}, {"base_seconds": 1e20}),
     *each(("retry_policy",), {"factor": 0}, {"factor": 0.5}, {"factor": -2}, {"factor": 1e5}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -11,21 +12,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from rich.console import Console, RenderableType
 from typer.testing import CliRunner, Result
 
 from capataz import Capataz, Worker, __version__
-from capataz.cli import app
+from capataz.cli import app, views
+from capataz.cli.spark import meter, sparkline
+from capataz.models import ModuleActivity, ModuleHealth, ModuleState
 
 PATIENCE = 60.0
 COMMANDS = [
-    "migrate", "demo", "worker", "submit", "status", "robots", "modules", "cancel", "retry", "explain", "top", "tick",
-    "doctor",
+    "migrate", "demo", "demo-failover", "worker", "submit", "status", "robots", "modules", "cancel", "retry", "explain",
+    "top", "tick", "probe", "doctor",
 ]  # fmt: skip
 
 Run = Callable[..., Result]
@@ -191,6 +196,82 @@ def test_modules_are_listed(run: Run, module: str) -> None:
     assert module in {row["module_name"] for row in json.loads(run("modules", "--json").stdout)}
 
 
+@pytest.fixture
+def sick(client: Capataz, module: str) -> Iterator[str]:
+    """A module with two failures in a row, which is its threshold, and one robot that waits."""
+    break_module(client, module)
+    yield module
+    client.deactivate_module(module)  # not for the doctor
+
+
+def break_module(client: Capataz, module: str) -> None:
+    client.register_module(module, "1.0.0", ["work"], registration_data={"failure_threshold": 2, "max_concurrency": 4})
+    client.record_health_check(module, True, response_time_ms=5)
+    for number in range(3):
+        client.submit_robot("work", {"n": number}, module_name=module, retry_limit=0)
+    for claimed in client.claim_robots(module, batch_size=2):
+        client.fail_execution(claimed.execute_id, "no disk\nline 2")
+
+
+def test_modules_show_health_and_why_it_is_bad(run: Run, client: Capataz, sick: str) -> None:
+    module = sick
+    text = run("modules").stdout
+    assert re.search(rf"{module}\s+UNHEALTHY\b.*\s0/4\s+1\s", text)
+    assert re.search(
+        rf"● {module} is UNHEALTHY for \d+ s; next probe in \d+ s\n  2 executions failed in a row: no disk\n", text
+    )
+    (row,) = [row for row in json.loads(run("modules", "--json").stdout) if row["module_name"] == module]
+    assert (row["health_status"], row["opened_by"], row["waiting"], row["in_flight"]) == ("UNHEALTHY", "work", 1, 0)
+    assert row["reason"].startswith("2 executions failed in a row")
+    assert (sum(row["completed_per_minute"]), sum(row["failed_per_minute"])) == (0, 2)
+    assert len(row["completed_per_minute"]) == 60
+    client.deactivate_module(module)
+    text = run("modules").stdout
+    assert re.search(rf"{module}\s+inactive", text)
+    assert f"● {module}" not in text
+
+
+def test_one_module_is_shown_with_its_history(run: Run, sick: str) -> None:
+    text = run("modules", sick).stdout
+    assert "open by failing work; next probe in" in text
+    lines = text.splitlines()[text.splitlines().index("Health") + 2 :]
+    assert [line.split()[-len(end) :] for line, end in zip(lines, (["no", "disk"], ["is", "good"]), strict=True)] == [
+        ["no", "disk"], ["is", "good"],
+    ]  # fmt: skip
+    found = json.loads(run("modules", sick, "--json").stdout)
+    assert [change["to_status"] for change in found["health_history"]] == ["UNHEALTHY", "HEALTHY"]
+    assert (
+        "RB404" in run("modules", "nobody", exits=1).stderr or "no module" in run("modules", "nobody", exits=1).stderr
+    )
+
+
+def test_modules_are_watched_in_a_pipe_as_plain_text_or_json_lines(module_dsn: str, module: str) -> None:
+    def watch(*arguments: str) -> list[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "capataz", "modules", "--watch", "--every", "0.2", *arguments],
+            env={key: value for key, value in os.environ.items() if key != "COLUMNS"} | {"CAPATAZ_DSN": module_dsn},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        lines: list[str] = []
+        while sum(module in line for line in lines) < 2:
+            lines.append(process.stdout.readline())
+            assert lines[-1], "ended"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        return lines
+
+    lines = watch()
+    assert not any("\x1b" in line for line in lines)
+    assert sum(line.startswith("capataz ") for line in lines) == 2
+    for line in watch("--json"):
+        assert module in {row["module_name"] for row in json.loads(line)}
+
+
 def test_explain_says_why_a_robot_waits(run: Run, module: str) -> None:
     robot = submitted(run, module, "--at", "2199-01-01")["robot_id"]
     text = run("explain", robot).stdout
@@ -250,6 +331,95 @@ def test_migrate_deploys_and_may_be_repeated(run: Run, empty_database: Callable[
 def test_dist_writes_one_file(run: Run, tmp_path: Path) -> None:
     path = json.loads(run("dist", str(tmp_path), "--json").stdout)["path"]
     assert Path(path).stat().st_size > 10_000
+
+
+# --- what is drawn
+
+
+def module_line(name: str, status: ModuleHealth, *, in_flight: int = 0, done: int = 0) -> views.ModuleLine:
+    state = ModuleState(name, True, status, "why", NOON, None, None, False, 0, 0, NOON, in_flight, 4, 0)
+    row = {
+        "module_name": name, "success_rate_24h": 100, "error_count_24h": 0, "avg_processing_time_ms": 5,
+        "last_performance_check": None, "performance_tier": "MEDIUM", "performance_score": 1, "module_version": "1.0",
+        "total_robots_processed": 7, "supported_robot_types": ["work"],
+    }  # fmt: skip
+    return views.ModuleLine(row, state, [0] * 59 + [done], [0] * 60)
+
+
+def drawn(renderable: RenderableType, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+NOON = datetime(2026, 3, 10, 12)
+
+
+@pytest.mark.parametrize(
+    ("completed", "failed", "bars", "styles"),
+    [
+        ([], [], "", []),
+        ([0, 0], [0, 0], "▁▁", ["dim", "dim"]),
+        ([1, 100, 50], [], "▂█▅", ["green", "green", "green"]),  # little is not nothing
+        ([9, 1, 0], [1, 9, 10], "███", ["yellow", "red", "red"]),
+    ],
+)
+def test_a_sparkline_tells_little_from_nothing_and_failures_from_success(
+    completed: list[int], failed: list[int], bars: str, styles: list[str]
+) -> None:
+    line = sparkline(completed, failed)
+    assert line.plain == bars
+    assert [str(span.style) for span in line.spans] == styles
+    assert sparkline([5], top=40).plain == "▂"
+
+
+def test_a_meter_looks_full_only_where_it_is() -> None:
+    assert meter(0, 8).plain == "────── 0/8"
+    assert meter(1, 1000).plain == "━───── 1/1,000"
+    assert meter(999, 1000).plain == "━━━━━─ 999/1,000"
+    assert meter(8, 8).plain == meter(8, 8).plain == "━━━━━━ 8/8"
+    assert meter(9, 8).plain == "━━━━━━ 9/8"  # the limit was lowered
+    assert meter(9, None).plain == "9"
+    assert meter(3, 8, width=0).plain == "3/8"
+
+
+def test_series_end_with_the_minute_under_way() -> None:
+    (line,) = views.module_lines(
+        [module_line("M", "HEALTHY").row],
+        [module_line("M", "HEALTHY").state],
+        [
+            ModuleActivity("M", NOON, 3, 1),
+            ModuleActivity("M", NOON - timedelta(minutes=4), 2, 0),
+            ModuleActivity("M", NOON - timedelta(minutes=5), 9, 9),  # too old
+            ModuleActivity("M", NOON + timedelta(minutes=1), 9, 9),  # the clock went on between two reads
+            ModuleActivity("Gone", NOON, 9, 9),
+        ],
+        NOON + timedelta(seconds=59),
+        5,
+    )
+    assert (line.completed, line.failed) == ([2, 0, 0, 0, 3], [0, 0, 0, 0, 1])
+
+
+def test_where_there_is_little_room_the_sick_and_the_busy_are_shown() -> None:
+    lines = [module_line(f"M{number:03}", "HEALTHY") for number in range(50)]
+    lines[40] = module_line("Sick", "UNHEALTHY")
+    lines[20] = module_line("Busy", "HEALTHY", in_flight=3)
+    lines[30] = module_line("Quick", "HEALTHY", done=9)
+    for room in (8, 12, 20):
+        text = drawn(views.modules_view(lines, NOON, width=100, room=room)).rstrip("\n")
+        assert len(text.splitlines()) <= room
+        assert re.search(r"^and \d+ more$", text, re.MULTILINE)
+        for name in ("Sick", "Busy", "Quick")[: 1 if room == 8 else 3]:
+            assert re.search(rf"^{name} ", text, re.MULTILINE), (room, name)
+        assert "● Sick is UNHEALTHY" in text
+    assert len(drawn(views.modules_view(lines, NOON, width=100)).splitlines()) == 54
+
+
+def test_many_sick_modules_are_counted() -> None:
+    lines = [module_line(f"M{number:03}", "DEGRADED") for number in range(50)]
+    text = drawn(views.modules_view(lines, NOON, width=100, room=30)).rstrip("\n")
+    assert len(text.splitlines()) <= 30
+    assert re.search(r"^and \d+ more that are not well$", text, re.MULTILINE)
 
 
 # --- errors
@@ -331,19 +501,28 @@ def on_terminal(
             process.send_signal(signal.SIGINT)
             interrupt_at = None
     os.close(master)
-    return text.decode(), process.wait(PATIENCE)
+    return text.decode(errors="replace"), process.wait(PATIENCE)  # Ctrl-C may come in the middle of a character
 
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-@pytest.mark.parametrize("command", [["status"], ["modules"], ["robots"], ["top", "--once"], ["doctor"]])
-def test_tables_fit_80_columns(module_dsn: str, run: Run, module: str, command: list[str]) -> None:
-    submitted(run, module)
-    text, _ = on_terminal(module_dsn, *command)
+@pytest.mark.parametrize(
+    ("command", "columns"),
+    [
+        (["status"], 80), (["modules"], 80), (["robots"], 80), (["top", "--once"], 80), (["doctor"], 80),
+        (["modules"], 60), (["top", "--once"], 60),
+    ],
+)  # fmt: skip
+def test_tables_fit_narrow_terminals(module_dsn: str, run: Run, sick: str, command: list[str], columns: int) -> None:
+    submitted(run, sick)
+    text, _ = on_terminal(module_dsn, *command, columns=columns)
     assert "\x1b[" in text  # colours, on a terminal
     lines = [ESCAPE.sub("", line) for line in text.splitlines()]
-    assert max(len(line) for line in lines) <= 80
+    assert max(len(line) for line in lines) <= columns
+    if command[0] in ("modules", "top"):
+        (row,) = [line for line in lines if line.startswith(sick)]
+        assert "UNHEALTHY" in row  # not cut
 
 
 def test_where_piped_there_is_no_colour_and_no_cut(module_dsn: str, run: Run, module: str) -> None:
@@ -361,7 +540,58 @@ def test_where_piped_there_is_no_colour_and_no_cut(module_dsn: str, run: Run, mo
     assert all(line == line.rstrip() for line in result.stdout.splitlines())
 
 
-@pytest.mark.parametrize(("command", "shown"), [(["top"], "Modules"), (["tick", "--every", "0.1"], "Ctrl-C stops")])
+def test_watching_survives_a_lost_connection(module_dsn: str, module: str) -> None:
+    """On a terminal of its own: the last picture stays, with what the matter is, and then there is a new one."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "capataz", "modules", "--watch", "--every", "0.2"],
+        env={**os.environ, "CAPATAZ_DSN": module_dsn, "COLUMNS": "80", "LINES": "60", "TERM": "xterm-256color"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    seen = b""
+
+    def read_until(text: bytes) -> None:
+        nonlocal seen
+        while text not in seen:
+            part = os.read(master, 65536)
+            assert part
+            seen += part
+        seen = seen.partition(text)[2]
+
+    try:
+        read_until(b"LAST 20 MIN")
+        with psycopg.connect(module_dsn, autocommit=True) as db:
+            db.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'capataz cli' and datname = current_database()"
+            )
+        read_until(b"trying again")
+        read_until(b"capataz \x1b")  # the head of a new picture, without the message above it
+    finally:
+        process.send_signal(signal.SIGINT)
+        while True:
+            try:
+                if not os.read(master, 65536):
+                    break
+            except OSError:
+                break
+        os.close(master)
+    assert process.wait(PATIENCE) == 130
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["top"], "Modules"),
+        (["modules", "--watch"], "MODULE"),
+        (["tick", "--every", "0.1"], "Ctrl-C stops"),
+        (["probe", "--every", "0.1"], "Ctrl-C stops"),
+    ],
+)
 def test_ctrl_c_leaves_cleanly(module_dsn: str, command: list[str], shown: str) -> None:
     text, code = on_terminal(module_dsn, *command, interrupt_at=shown)
     assert code == 130

@@ -139,8 +139,8 @@ def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(dsn: str, start: Callabl
     demo.wait_for_workers(2)
     wait_until(lambda: one(dsn, "select count(*) from capataz.robots where status = 'COMPLETED'") > 5)
     demo.process.send_signal(signal.SIGINT)
-    code, out, _ = demo.end(30)
-    assert code == 130
+    code, out, err = demo.end(30)
+    assert code == 130, out + err
     assert "Interrupted" in out
     assert "Nothing is lost" in out
     psutil.wait_procs(demo.workers, timeout=5)

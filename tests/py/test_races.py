@@ -880,7 +880,7 @@ def test_success_that_finds_the_module_row_locked_is_folded_later(db: Connection
     submit(db)
     _, execute_id = claim_one(db)
     a.begin()
-    a.rows("select capataz.record_health_check(%s, false)", [MODULE])
+    a.rows("select capataz.record_health_check(%s, true)", [MODULE])
     b.must_not_wait(COMPLETE, [execute_id])
     a.commit()
     assert module_row(db)["health_status"] == "UNHEALTHY"
@@ -899,7 +899,7 @@ def test_success_folded_together_with_a_later_failure_lifts_unhealthy(db: Connec
         db.execute(FAIL, [execute_id])
     assert module_row(db)["health_status"] == "UNHEALTHY"
     a.begin()
-    a.rows("select capataz.record_health_check(%s, false)", [MODULE])
+    a.rows("select capataz.record_health_check(%s, true)", [MODULE])
     b.must_not_wait(COMPLETE, [attempts[3]])
     failing = b.start_and_wait_for_lock(FAIL, [attempts[4]])
     a.commit()
@@ -1138,7 +1138,14 @@ def test_storm_of_all_functions_leaves_everything_consistent(
                 (1, "run_job", call("select capataz.run_job('fold_counters')")),
                 (2, "activate_module", call("select from capataz.activate_module(%s)", module)),
                 (1, "deactivate_module", call("select from capataz.deactivate_module(%s)", module)),
-                (2, "record_health_check", call("select capataz.record_health_check(%s, true)", module)),
+                (
+                    4,
+                    "record_health_check",
+                    call("select capataz.record_health_check(%s, %s)", module, source.random() < 0.5),
+                ),
+                (2, "evaluate_health", call("select capataz.evaluate_health()")),
+                (2, "move_waiting_robots", call("select capataz.move_waiting_robots()")),
+                (1, "due_health_checks", call("select from capataz.due_health_checks()")),
                 (
                     1,
                     "register_module",

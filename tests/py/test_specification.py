@@ -118,7 +118,7 @@ def test_every_column_of_the_catalog_has_a_comment(db: Connection, table: str) -
     [
         ("alter table capataz.robots rename column cache_key to cached_under", "every column is there under its name"),
         (
-            "alter table capataz.robot_execute alter column cpu_usage_percent type numeric(6,2)",
+            "alter table capataz.robot_execute alter column external_api_calls type bigint",
             "every column has its type",
         ),
         ("alter table capataz.robots alter column retry_limit set default 4", "every column has its default"),

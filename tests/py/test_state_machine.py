@@ -80,12 +80,22 @@ class Module:
     jitter: float
     ttl: int | None
     limit: int | None
+    cooldown: int
     is_active: bool = True
     failures: int = 0
     health: str = "UNKNOWN"
     processed: int = 0
     processed_ms: int = 0
     probe: str | None = None
+    wait: int = 0
+    probe_after: datetime = datetime.min
+
+    def close(self) -> None:
+        """The circuit breaker closes."""
+        if self.health == "UNHEALTHY":
+            self.health = "HEALTHY"
+            self.probe = None
+            self.probe_after = datetime.min
 
 
 @dataclass
@@ -267,8 +277,7 @@ class Walk(RuleBasedStateMachine):
         if state == "COMPLETED":
             attempt.progress = 100
             module.failures = 0
-            if module.health == "UNHEALTHY":
-                module.health = "HEALTHY"
+            module.close()
         if state in ("FAILED", "CANCELLED"):
             attempt.category = category
         if state in ("COMPLETED", "FAILED"):
@@ -278,8 +287,17 @@ class Walk(RuleBasedStateMachine):
     def count_failures(self, module_name: str, number: int) -> None:
         module = self.modules[module_name]
         module.failures += number
-        if number and module.failures >= module.threshold:
+        if number and module.health == "UNHEALTHY":
+            probe = self.attempts.get(module.probe or "")
+            if probe and probe.state == "FAILED":
+                module.wait = min(module.wait * 3, 200)
+                module.probe_after = self.now + timedelta(seconds=module.wait)
+                module.probe = None
+        elif number and module.failures >= module.threshold:
             module.health = "UNHEALTHY"
+            module.wait = module.cooldown
+            module.probe_after = self.now + timedelta(seconds=module.wait)
+            module.probe = None
 
     def end_robot(self, robot: Robot, status: str, category: str | None = None) -> None:
         robot.status = status
@@ -351,13 +369,15 @@ class Walk(RuleBasedStateMachine):
     def deploy(self) -> None:
         self.call("update test_clock.clock set shift = '0', frozen_at = %s", [self.now])
         for module in (
-            Module("Limited", threshold=3, timeout=1800, jitter=0.1, ttl=1000, limit=3),
-            Module("Free", threshold=5, timeout=100, jitter=0.0, ttl=None, limit=None),
+            Module("Limited", threshold=3, timeout=1800, jitter=0.1, ttl=1000, limit=3, cooldown=30),
+            Module("Free", threshold=5, timeout=100, jitter=0.0, ttl=None, limit=None, cooldown=0),
         ):
             data = {
                 "failure_threshold": module.threshold,
                 "timeout_seconds": module.timeout,
                 "retry_policy": {"jitter": module.jitter},
+                "min_success_rate": 0,
+                "breaker": {"cooldown_seconds": module.cooldown, "factor": 3, "max_seconds": 200},
                 **({"max_concurrency": module.limit} if module.limit else {}),
                 **({"cache_ttl_seconds": module.ttl} if module.ttl else {}),
             }
@@ -510,7 +530,8 @@ class Walk(RuleBasedStateMachine):
         is_probe = module.health == "UNHEALTHY"
         if is_probe:
             probe = self.attempts.get(module.probe or "")
-            expected = 0 if probe and probe.state in ACTIVE else min(expected, 1)
+            is_waiting = module.probe_after > self.now or (probe is not None and probe.state in ACTIVE)
+            expected = 0 if is_waiting else min(expected, 1)
         if not module.is_active:
             expected = 0
         assert len(rows) == expected, f"{len(rows)} claimed, {expected} expected; active before: {before}"
@@ -918,8 +939,7 @@ class Walk(RuleBasedStateMachine):
         self.call("select capataz.activate_module(%s)", [name])
         module = self.modules[name]
         module.is_active, module.failures = True, 0
-        if module.health == "UNHEALTHY":
-            module.health = "HEALTHY"
+        module.close()
 
     def deactivate_module(self, name: str) -> None:
         self.call("update capataz.module_registry set is_active = false where module_name = %s", [name])

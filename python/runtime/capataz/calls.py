@@ -21,19 +21,25 @@ from psycopg.types.json import Jsonb
 from .errors import InvalidInput
 from .models import (
     BatchProgress,
+    CacheStatistics,
     Check,
     ClaimedRobot,
+    DueHealthCheck,
     ExecutionState,
+    HealthChange,
     HealthCheck,
     JobRun,
     Json,
     Module,
+    ModuleActivity,
     ModuleHealth,
+    ModuleState,
     Outcome,
     Priority,
     ProcessingTier,
     Robot,
     RobotStatus,
+    ScoreFactor,
     StepCategory,
     Submitted,
 )
@@ -183,6 +189,13 @@ _DEACTIVATE_MODULE = _one("deactivate_module", "module_name reason", Module)
 _RECORD_HEALTH_CHECK: Statement[ModuleHealth] = _value(
     "record_health_check", "module_name healthy response_time_ms error_message"
 )
+_DUE_HEALTH_CHECKS = _many("due_health_checks", "limit", DueHealthCheck)
+_EVALUATE_HEALTH: Statement[int] = _value("evaluate_health", "")
+_MODULE_HEALTH = _many("module_health", "module_name", ModuleState)
+_HEALTH_HISTORY = _many("health_history", "module_name limit", HealthChange)
+_MODULE_ACTIVITY = _many("module_activity", "module_name minutes", ModuleActivity)
+_SCORE_MODULES: Statement[int] = _value("score_modules", "")
+_EXPLAIN_SCORE = _many("explain_score", "module_name", ScoreFactor)
 _ROUTE_ROBOT: Statement[str] = _value("route_robot", "robot_type")
 
 
@@ -249,6 +262,59 @@ def record_health_check(
     return Call(_RECORD_HEALTH_CHECK, (module_name, healthy, response_time_ms, error_message))
 
 
+def due_health_checks(*, limit: int | None = None) -> Call[list[DueHealthCheck]]:
+    """Return the modules whose health endpoint is due to be called, the longest waiting first, at most ``limit``."""
+    return Call(_DUE_HEALTH_CHECKS, (limit,))
+
+
+def evaluate_health() -> Call[int]:
+    """Bring the health of modules up to date where time alone changes it; return how many changed."""
+    return Call(_EVALUATE_HEALTH, ())
+
+
+def module_health(module_name: str | None = None) -> Call[list[ModuleState]]:
+    """Return health, circuit breaker, running and waiting robots of one module, or of all.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_MODULE_HEALTH, (module_name,))
+
+
+def health_history(module_name: str, *, limit: int | None = None) -> Call[list[HealthChange]]:
+    """Return the changes of a module's health, the latest first, at most ``limit``.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_HEALTH_HISTORY, (module_name, limit))
+
+
+def module_activity(module_name: str | None = None, *, minutes: int | None = None) -> Call[list[ModuleActivity]]:
+    """Return how many executions of one module, or of all, ended in each of the last ``minutes`` (1..1440).
+
+    Minutes in which nothing ended are left out.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_MODULE_ACTIVITY, (module_name, minutes))
+
+
+def score_modules() -> Call[int]:
+    """Compute performance score and tier of every module; return how many have another one now."""
+    return Call(_SCORE_MODULES, ())
+
+
+def explain_score(module_name: str) -> Call[list[ScoreFactor]]:
+    """Return what a module's performance score is made of: the contributions add up to the score.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_EXPLAIN_SCORE, (module_name,))
+
+
 def route_robot(robot_type: str) -> Call[str]:
     """Return the name of the module that should take a robot of this type now.
 
@@ -269,6 +335,7 @@ _SUBMIT_ROBOT = _one(
 )
 _SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
 _CLAIM_ROBOTS = _many("claim_robots", "module_name batch_size worker_id timeout_seconds", ClaimedRobot)
+_MOVE_WAITING_ROBOTS: Statement[int] = _value("move_waiting_robots", "")
 _RELEASE_ROBOTS: Statement[int] = _value("release_robots", "execute_ids")
 _CANCEL_ROBOT: Statement[RobotStatus] = _value("cancel_robot", "robot_id reason")
 _RETRY_ROBOT: Statement[RobotStatus] = _value("retry_robot", "robot_id")
@@ -362,6 +429,11 @@ def claim_robots(
 def release_robots(execute_ids: Iterable[str]) -> Call[int]:
     """Hand attempts back unfinished, at no cost of retries; return how many were (or had been) released."""
     return Call(_RELEASE_ROBOTS, (_array(execute_ids),))
+
+
+def move_waiting_robots() -> Call[int]:
+    """Move waiting routed robots away from modules that cannot work; return how many."""
+    return Call(_MOVE_WAITING_ROBOTS, ())
 
 
 def cancel_robot(robot_id: str, *, reason: str | None = None) -> Call[RobotStatus]:
@@ -609,6 +681,35 @@ def heartbeat_worker(worker_id: str, module_name: str, *, info: Mapping[str, Jso
 def stop_worker(worker_id: str) -> Call[int]:
     """Say goodbye in order: whatever the worker still holds is released. Return how many robots that were."""
     return Call(_STOP_WORKER, (worker_id,))
+
+
+# --- caches ----------------------------------------------------------------------------------------------------
+
+_CACHED: Statement[Json] = _value("cached", "cache_name")
+_CACHE_STATISTICS = _many("cache_statistics", "", CacheStatistics)
+_WARM_CACHES: Statement[int] = _value("warm_caches", "")
+
+
+def cached(cache_name: str) -> Call[Json]:
+    """Return the value of a cache: what a dashboard asks for again and again, at the cost of reading one row.
+
+    The caches: ``active_modules`` (5 minutes), ``routing_table`` (1 minute), ``performance_scoreboard`` (10 minutes),
+    ``system_health`` (30 seconds). A client with ``local_cache`` keeps values in the process; do not change them.
+
+    Raises:
+        NotFound: there is no such cache.
+    """
+    return Call(_CACHED, (cache_name,))
+
+
+def cache_statistics() -> Call[list[CacheStatistics]]:
+    """Return age, hits, misses and refreshes of each cache. Reads of other sessions show up to a minute later."""
+    return Call(_CACHE_STATISTICS, ())
+
+
+def warm_caches() -> Call[int]:
+    """Refresh the caches that are stale or soon will be; return how many."""
+    return Call(_WARM_CACHES, ())
 
 
 # --- operations ------------------------------------------------------------------------------------------------

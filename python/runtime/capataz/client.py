@@ -19,6 +19,7 @@ No session state is needed: behind a pooler in transaction mode that does not kn
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import os
@@ -34,6 +35,8 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from . import calls
 from .calls import Call
 from .errors import translated
+from .local_cache import Listener, LocalCache, listen
+from .models import Json
 
 __all__ = ["AsyncCapataz", "Capataz", "connect_options", "default_dsn"]
 
@@ -126,6 +129,10 @@ class Capataz:
         pool_size: most connections its own pool opens; they are opened when first needed.
         application_name: the name its connections have in ``pg_stat_activity``.
         prepare_threshold: executions after which psycopg prepares a statement; None: never (old poolers).
+        local_cache: keep what :meth:`cached` answers in the process, for as long as the database would answer the
+            same; not with ``connection``.
+        listen: end what is kept on NOTIFY too, heard on a connection of its own to ``dsn``; without (behind a pooler)
+            its lifetime alone counts.
     """
 
     def __init__(
@@ -137,9 +144,16 @@ class Capataz:
         pool_size: int = DEFAULT_POOL_SIZE,
         application_name: str = "capataz",
         prepare_threshold: int | None = 5,
+        local_cache: bool = False,
+        listen: bool = True,
     ) -> None:
         self.dsn = default_dsn(dsn)
         self.prepare_threshold = prepare_threshold
+        self._local = LocalCache() if local_cache and connection is None else None
+        self._listener: Listener | None = None
+        if self._local is not None and listen:
+            options = connect_options(self.dsn, application_name=f"{application_name} (cache)", prepare_threshold=None)
+            self._listener = Listener(self._local, self.dsn, options)
         self._connection = connection
         self._owns_pool = pool is None and connection is None
         self._pool = pool
@@ -168,6 +182,8 @@ class Capataz:
 
     def close(self) -> None:
         """Close the connections it opened itself."""
+        if self._listener is not None:
+            self._listener.stop()
         if self._owns_pool and self._pool is not None:
             self._pool.close()
 
@@ -195,11 +211,27 @@ class Capataz:
         with pool.connection() as connection:
             return execute(connection, call)
 
+    def cached(self, cache_name: str) -> Json:
+        if self._local is None:
+            return self.execute(calls.cached(cache_name))
+        if self._listener is not None:
+            self._listener.start()
+        return self._local.read(cache_name, self.execute)
+
+    cached.__doc__ = calls.cached.__doc__
+
     # modules
     register_module = _blocking(calls.register_module)
     activate_module = _blocking(calls.activate_module)
     deactivate_module = _blocking(calls.deactivate_module)
     record_health_check = _blocking(calls.record_health_check)
+    due_health_checks = _blocking(calls.due_health_checks)
+    evaluate_health = _blocking(calls.evaluate_health)
+    module_health = _blocking(calls.module_health)
+    health_history = _blocking(calls.health_history)
+    module_activity = _blocking(calls.module_activity)
+    score_modules = _blocking(calls.score_modules)
+    explain_score = _blocking(calls.explain_score)
     route_robot = _blocking(calls.route_robot)
 
     # robots
@@ -207,6 +239,7 @@ class Capataz:
     submit_robots = _blocking(calls.submit_robots)
     claim_robots = _blocking(calls.claim_robots)
     release_robots = _blocking(calls.release_robots)
+    move_waiting_robots = _blocking(calls.move_waiting_robots)
     cancel_robot = _blocking(calls.cancel_robot)
     retry_robot = _blocking(calls.retry_robot)
     get_robot = _blocking(calls.get_robot)
@@ -225,6 +258,10 @@ class Capataz:
     expire_executions = _blocking(calls.expire_executions)
     heartbeat_worker = _blocking(calls.heartbeat_worker)
     stop_worker = _blocking(calls.stop_worker)
+
+    # caches
+    cache_statistics = _blocking(calls.cache_statistics)
+    warm_caches = _blocking(calls.warm_caches)
 
     # operations
     utc_now = _blocking(calls.utc_now)
@@ -248,9 +285,14 @@ class AsyncCapataz:
         pool_size: int = DEFAULT_POOL_SIZE,
         application_name: str = "capataz",
         prepare_threshold: int | None = 5,
+        local_cache: bool = False,
+        listen: bool = True,
     ) -> None:
         self.dsn = default_dsn(dsn)
         self.prepare_threshold = prepare_threshold
+        self._local = LocalCache() if local_cache and connection is None else None
+        self._listens = listen
+        self._listener: asyncio.Task[None] | None = None
         self._connection = connection
         self._owns_pool = pool is None and connection is None
         self._pool = pool
@@ -270,6 +312,10 @@ class AsyncCapataz:
 
     async def close(self) -> None:
         """Close the connections it opened itself."""
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            listener.cancel()
+            await asyncio.wait([listener])
         if self._owns_pool and self._pool is not None:
             pool, self._pool = self._pool, None
             await pool.close()
@@ -307,11 +353,30 @@ class AsyncCapataz:
         async with pool.connection() as connection:
             return await execute_async(connection, call)
 
+    async def cached(self, cache_name: str) -> Json:
+        if self._local is None:
+            return await self.execute(calls.cached(cache_name))
+        if self._listens and self._listener is None:
+            options = connect_options(
+                self.dsn, application_name=f"{self._application_name} (cache)", prepare_threshold=None
+            )
+            self._listener = asyncio.create_task(listen(self._local, self.dsn, options))
+        return await self._local.read_async(cache_name, self.execute)
+
+    cached.__doc__ = calls.cached.__doc__
+
     # modules
     register_module = _awaitable(calls.register_module)
     activate_module = _awaitable(calls.activate_module)
     deactivate_module = _awaitable(calls.deactivate_module)
     record_health_check = _awaitable(calls.record_health_check)
+    due_health_checks = _awaitable(calls.due_health_checks)
+    evaluate_health = _awaitable(calls.evaluate_health)
+    module_health = _awaitable(calls.module_health)
+    health_history = _awaitable(calls.health_history)
+    module_activity = _awaitable(calls.module_activity)
+    score_modules = _awaitable(calls.score_modules)
+    explain_score = _awaitable(calls.explain_score)
     route_robot = _awaitable(calls.route_robot)
 
     # robots
@@ -319,6 +384,7 @@ class AsyncCapataz:
     submit_robots = _awaitable(calls.submit_robots)
     claim_robots = _awaitable(calls.claim_robots)
     release_robots = _awaitable(calls.release_robots)
+    move_waiting_robots = _awaitable(calls.move_waiting_robots)
     cancel_robot = _awaitable(calls.cancel_robot)
     retry_robot = _awaitable(calls.retry_robot)
     get_robot = _awaitable(calls.get_robot)
@@ -337,6 +403,10 @@ class AsyncCapataz:
     expire_executions = _awaitable(calls.expire_executions)
     heartbeat_worker = _awaitable(calls.heartbeat_worker)
     stop_worker = _awaitable(calls.stop_worker)
+
+    # caches
+    cache_statistics = _awaitable(calls.cache_statistics)
+    warm_caches = _awaitable(calls.warm_caches)
 
     # operations
     utc_now = _awaitable(calls.utc_now)

@@ -14,20 +14,27 @@ from typing import Any, Literal
 
 __all__ = [
     "BatchProgress",
+    "BreakerCause",
+    "CacheStatistics",
     "Check",
     "ClaimedRobot",
+    "DueHealthCheck",
     "ExecutionState",
+    "HealthChange",
     "HealthCheck",
     "JobRun",
     "Json",
     "Module",
+    "ModuleActivity",
     "ModuleHealth",
+    "ModuleState",
     "Outcome",
     "PerformanceTier",
     "Priority",
     "ProcessingTier",
     "Robot",
     "RobotStatus",
+    "ScoreFactor",
     "StepCategory",
     "Submitted",
 ]
@@ -36,6 +43,7 @@ Json = Any
 """Whatever ``json.loads`` returns."""
 
 ModuleHealth = Literal["HEALTHY", "DEGRADED", "UNHEALTHY", "UNKNOWN"]
+BreakerCause = Literal["work", "checks", "hand"]
 PerformanceTier = Literal["HIGH", "MEDIUM", "LOW", "CRITICAL"]
 RobotStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "RETRYING"]
 Priority = Literal["LOW", "NORMAL", "HIGH", "CRITICAL"]
@@ -74,6 +82,66 @@ class Module:
     enterprise_features: Json
     registered_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleState:
+    """A line of ``module_health``: how a module is, and what it holds. ``waiting`` is counted up to 1,000."""
+
+    module_name: str
+    is_active: bool
+    health_status: ModuleHealth | None
+    reason: str | None
+    health_since: datetime | None
+    opened_by: BreakerCause | None
+    probe_after: datetime | None
+    is_probing: bool
+    failed_checks: int
+    consecutive_failures: int | None
+    last_health_check: datetime | None
+    in_flight: int
+    max_concurrency: int | None
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleActivity:
+    """A line of ``module_activity``: executions of a module that ended in one minute."""
+
+    module_name: str
+    minute: datetime
+    completed_count: int
+    failed_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFactor:
+    """A line of ``explain_score``: a factor of a module's performance score; the contributions add up to it."""
+
+    factor: str
+    value: Decimal | None
+    weight: Decimal
+    contribution: Decimal
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChange:
+    """A line of ``health_history``: a change of a module's health, and why."""
+
+    changed_at: datetime
+    from_status: ModuleHealth | None
+    to_status: ModuleHealth | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueHealthCheck:
+    """A module whose ``health_endpoint`` is due to be called."""
+
+    module_name: str
+    health_endpoint: str
+    last_health_check: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +237,21 @@ class HealthCheck:
     check_name: str
     status: str
     detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatistics:
+    """A line of ``cache_statistics``. ``hit_rate`` is 0..100; ``refresh_ms`` is what the last refresh took."""
+
+    cache_name: str
+    ttl_seconds: int
+    age_seconds: float | None
+    is_stale: bool
+    hits: int
+    misses: int
+    hit_rate: Decimal | None
+    refresh_count: int
+    refresh_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,12 @@
 --   worker_timeout_seconds   1..86400, default 30: silence after which a worker is lost
 --   timeout_seconds          1..2147483647, default 1800: time limit of an attempt where the claim names none
 --   priority_aging_seconds   1..31536000, default 600: a robot waiting longer takes part in the share of the aged
+--   health_check_interval_seconds  1..86400, default 60: how often the module is checked; silent for three, it is UNKNOWN
+--   health_failure_threshold 1..1000000, default 3: failed health checks in a row until UNHEALTHY
+--   min_success_rate         0..100, default 90: below this percentage in the last hour the module is DEGRADED
+--   max_response_time_ms     1..2147483647, default 5000: a slower good health check makes the module DEGRADED
+--   breaker                  {cooldown_seconds 30, factor 2, max_seconds 900}: time before the first probe of an UNHEALTHY
+--                            module, and how it grows with each failed probe
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 naming the key.
 create or replace function capataz_ops._parse_settings(p_module_name text, p_data jsonb)
@@ -21,6 +27,7 @@ as $$
 declare
   v_data constant jsonb := coalesce(p_data, '{}'::jsonb);
   v_retry jsonb := '{}'::jsonb;
+  v_breaker jsonb := '{}'::jsonb;
   v_settings capataz_ops.module_settings;
   v_rule record;
 begin
@@ -30,6 +37,10 @@ begin
   if jsonb_typeof(v_data -> 'retry_policy') is distinct from 'null' then
     perform capataz_ops._check_json('registration_data.retry_policy', v_data -> 'retry_policy', true);
     v_retry := coalesce(v_data -> 'retry_policy', '{}');
+  end if;
+  if jsonb_typeof(v_data -> 'breaker') is distinct from 'null' then
+    perform capataz_ops._check_json('registration_data.breaker', v_data -> 'breaker', true);
+    v_breaker := coalesce(v_data -> 'breaker', '{}');
   end if;
 
   for v_rule in
@@ -45,7 +56,14 @@ begin
         ('retry_policy.base_seconds', v_retry -> 'base_seconds', false, 0.0, 31536000.0),
         ('retry_policy.factor', v_retry -> 'factor', false, 1.0, 100.0),
         ('retry_policy.max_seconds', v_retry -> 'max_seconds', false, 0.0, 31536000.0),
-        ('retry_policy.jitter', v_retry -> 'jitter', false, 0.0, 1.0)
+        ('retry_policy.jitter', v_retry -> 'jitter', false, 0.0, 1.0),
+        ('health_check_interval_seconds', v_data -> 'health_check_interval_seconds', false, 1.0, 86400.0),
+        ('health_failure_threshold', v_data -> 'health_failure_threshold', true, 1.0, 1000000.0),
+        ('min_success_rate', v_data -> 'min_success_rate', false, 0.0, 100.0),
+        ('max_response_time_ms', v_data -> 'max_response_time_ms', true, 1.0, 2147483647.0),
+        ('breaker.cooldown_seconds', v_breaker -> 'cooldown_seconds', false, 0.0, 604800.0),
+        ('breaker.factor', v_breaker -> 'factor', false, 1.0, 100.0),
+        ('breaker.max_seconds', v_breaker -> 'max_seconds', false, 0.0, 604800.0)
     ) as r (field, given, is_integer, lowest, highest)
     where r.given <> 'null'::jsonb
   loop
@@ -76,6 +94,15 @@ begin
   v_settings.worker_timeout_seconds := coalesce(round((v_data ->> 'worker_timeout_seconds')::numeric, 6)::double precision, 30);
   v_settings.timeout_seconds := coalesce((v_data ->> 'timeout_seconds')::numeric::integer, 1800);
   v_settings.priority_aging_seconds := coalesce(round((v_data ->> 'priority_aging_seconds')::numeric, 6)::double precision, 600);
+  v_settings.health_check_interval_seconds :=
+    coalesce(round((v_data ->> 'health_check_interval_seconds')::numeric, 6)::double precision, 60);
+  v_settings.health_failure_threshold := coalesce((v_data ->> 'health_failure_threshold')::numeric::integer, 3);
+  v_settings.min_success_rate := coalesce(round((v_data ->> 'min_success_rate')::numeric, 6)::double precision, 90);
+  v_settings.max_response_time_ms := coalesce((v_data ->> 'max_response_time_ms')::numeric::integer, 5000);
+  v_settings.breaker_cooldown_seconds :=
+    coalesce(round((v_breaker ->> 'cooldown_seconds')::numeric, 6)::double precision, 30);
+  v_settings.breaker_factor := coalesce(round((v_breaker ->> 'factor')::numeric, 6)::double precision, 2);
+  v_settings.breaker_max_seconds := coalesce(round((v_breaker ->> 'max_seconds')::numeric, 6)::double precision, 900);
   return v_settings;
 end
 $$;

@@ -22,7 +22,14 @@ begin
     cache_ttl_seconds = excluded.cache_ttl_seconds,
     worker_timeout_seconds = excluded.worker_timeout_seconds,
     timeout_seconds = excluded.timeout_seconds,
-    priority_aging_seconds = excluded.priority_aging_seconds;
+    priority_aging_seconds = excluded.priority_aging_seconds,
+    health_check_interval_seconds = excluded.health_check_interval_seconds,
+    health_failure_threshold = excluded.health_failure_threshold,
+    min_success_rate = excluded.min_success_rate,
+    max_response_time_ms = excluded.max_response_time_ms,
+    breaker_cooldown_seconds = excluded.breaker_cooldown_seconds,
+    breaker_factor = excluded.breaker_factor,
+    breaker_max_seconds = excluded.breaker_max_seconds;
 
   insert into capataz_ops.module_state (module_name)
   values (p_settings.module_name)

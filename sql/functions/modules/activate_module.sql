@@ -1,7 +1,7 @@
 -- capataz.activate_module(p_module_name) -> module_registry row
 --
--- Lets the module receive work again: is_active, consecutive_failures 0, an UNHEALTHY state is lifted.
--- Locks:  module_registry row. Writes: module_registry, module_deltas (folded).
+-- Lets the module receive work again: is_active, failures and failed checks in a row 0, the circuit breaker closed.
+-- Locks:  module_registry row. Writes: module_registry, module_deltas (folded), module_state.
 -- Raises: RB400 no name, RB404 unknown module.   (specification 3.1)
 create or replace function capataz.activate_module(p_module_name text)
   returns capataz.module_registry
@@ -23,6 +23,11 @@ begin
       detail = format('module_name is "%s".', p_module_name),
       hint = 'Register it with register_module.';
   end if;
+
+  update capataz_ops.module_state as t
+  set opened_by = null,
+      failed_checks = 0
+  where t.module_name = p_module_name;
 
   update capataz.module_registry as m
   set is_active = true,

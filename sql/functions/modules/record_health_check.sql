@@ -1,9 +1,11 @@
 -- capataz.record_health_check(p_module_name, p_healthy, p_response_time_ms, p_error_message) -> module_health_enum
 --
--- Stores the result of a health check (specification 5.2). A good check makes the module HEALTHY, a failed one DEGRADED;
--- neither touches a module that failing work made UNHEALTHY: a page that answers must not hide work that fails.
+-- Records a health check (specification 3.1, 5.2; ADR 0016): the history of 48 hours, failed checks in a row,
+-- uptime_percentage_24h, last_health_check; returns the health that follows. At health_failure_threshold failed checks the
+-- module becomes UNHEALTHY; a good one closes only a circuit breaker that checks opened: a page that answers must not hide
+-- work that fails.
 -- p_response_time_ms: milliseconds, 0 or more.
--- Locks:  module_registry row. Writes: module_registry.
+-- Locks:  module_registry row. Writes: health_checks, module_minutes, module_state, module_registry; by trigger health_changes.
 -- Raises: RB400 bad argument, RB404 unknown module.
 create or replace function capataz.record_health_check(
   p_module_name text,
@@ -18,7 +20,9 @@ create or replace function capataz.record_health_check(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_status capataz.module_health_enum;
+  v_now constant timestamp := capataz.utc_now();
+  v_module capataz.module_registry;
+  v_window record;
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
   perform capataz_ops._check_number('response_time_ms', p_response_time_ms, 0, 2147483647);
@@ -30,27 +34,52 @@ begin
       hint = 'Give true or false.';
   end if;
 
-  update capataz.module_registry as m
-  set last_health_check = capataz.utc_now(),
-      health_status = case
-        when m.health_status = 'UNHEALTHY' then 'UNHEALTHY'
-        when p_healthy then 'HEALTHY'
-        else 'DEGRADED'
-      end::capataz.module_health_enum,
-      last_error_message = case
-        when p_healthy then m.last_error_message
-        else coalesce(left(p_error_message, 10000), 'health check failed')
-      end
+  -- this lock makes it the only fold and the only check of the module
+  select m.* into v_module
+  from capataz.module_registry as m
   where m.module_name = p_module_name
-  returning m.health_status into v_status;
+  for no key update;
   if not found then
     raise exception using
       errcode = 'RB404',
-      message = format('no module "%s"', p_module_name),
-      detail = format('module_name is "%s".', p_module_name),
+      message = format('no module "%s"', left(p_module_name, 100)),
+      detail = format('module_name is "%s".', left(p_module_name, 100)),
       hint = 'Register it with register_module.';
   end if;
-  return v_status;
+
+  insert into capataz_ops.health_checks (module_name, checked_at, is_healthy, response_time_ms, error_message)
+  values (p_module_name, v_now, p_healthy, p_response_time_ms, left(p_error_message, 10000));
+
+  insert into capataz_ops.module_minutes as f (module_name, minute, good_checks, failed_checks)
+  values (
+    p_module_name, date_trunc('minute', v_now), case when p_healthy then 1 else 0 end, case when p_healthy then 0 else 1 end
+  )
+  on conflict (module_name, minute) do update set
+    good_checks = f.good_checks + excluded.good_checks,
+    failed_checks = f.failed_checks + excluded.failed_checks;
+
+  update capataz_ops.module_state as t
+  set failed_checks = case when p_healthy then 0 else least(t.failed_checks::bigint + 1, 2147483647) end,
+      last_response_time_ms = p_response_time_ms
+  where t.module_name = p_module_name;
+
+  select sum(f.good_checks) as good_checks, sum(f.failed_checks) as failed_checks into v_window
+  from capataz_ops.module_minutes as f
+  where f.module_name = p_module_name
+    and f.minute > date_trunc('minute', v_now) - interval '24 hours';
+
+  v_module.last_health_check := greatest(v_now, v_module.last_health_check);
+  if not p_healthy then
+    v_module.last_error_message := coalesce(left(p_error_message, 10000), 'health check failed');
+  end if;
+  v_module.health_status := (capataz_ops._assess_health(v_module)).status;
+  update capataz.module_registry as m
+  set last_health_check = v_module.last_health_check,
+      uptime_percentage_24h = round(100 * v_window.good_checks / (v_window.good_checks + v_window.failed_checks), 2),
+      last_error_message = v_module.last_error_message,
+      health_status = v_module.health_status
+  where m.module_name = p_module_name;
+  return v_module.health_status;
 end
 $$;
 

@@ -1,8 +1,8 @@
 -- capataz.route_robot(p_robot_type) -> text
 --
--- Name of the module that should take a robot of this type now (specification 4.1): active, supports the type,
--- not UNHEALTHY, and with the fewest robots waiting or running; equals at random.
--- Locks: none. Writes: nothing.
+-- Name of the module that should take a robot of this type now (specification 4.1): active, supports the type, not
+-- UNHEALTHY; each in proportion to performance score x free capacity, spread evenly over successive calls (ADR 0018).
+-- Locks:  caches row (skip locked) where the routing table is stale. Writes: what a refresh of the routing table writes.
 -- Raises: RB400 no type, RB503 no module can take it (DETAIL says why for each candidate).
 create or replace function capataz.route_robot(p_robot_type text)
   returns text

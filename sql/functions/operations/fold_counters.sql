@@ -1,7 +1,7 @@
 -- capataz.fold_counters() -> integer
 --
--- Makes the windows and totals of every module exact as of now, adopts and reconciles permits, writes
--- capacity_utilization, and drops minutes older than 48 hours. Returns how many modules it folded (specification 3.1).
+-- Makes the windows, histograms and totals of every module exact as of now, adopts and reconciles permits, writes
+-- capacity_utilization, and drops what is too old (_trim_module). Returns how many modules it folded (specification 3.1).
 -- Safe at any time, by anyone, twice at once; it waits for nobody: a module whose row is locked at that moment is being
 -- folded by whoever holds it, or is left for the next time.
 -- Locks:  module_permits, module_registry rows by name (all skip locked). Writes: what _fold_module writes.
@@ -28,13 +28,37 @@ begin
     perform capataz_ops._reconcile_permits(v_module.module_name);
   end loop;
 
-  delete from capataz_ops.module_minutes as f
-  where f.minute < v_from - interval '24 hours';
-
   for v_module in
-    select s.module_name
+    select s.module_name, o.is_old
     from capataz_ops.module_state as s
-    where exists (
+    -- minutes are dropped about once an hour, an hour late
+    cross join lateral (
+      select
+        exists (
+          select
+          from capataz_ops.module_minutes as f
+          where f.module_name = s.module_name
+            and f.minute <= v_from - interval '25 hours'
+        )
+        or exists (
+          select
+          from capataz_ops.module_histograms as h
+          where h.module_name = s.module_name
+            and h.measure in ('duration', 'efficiency')
+            and h.period = 'hour'
+            and h.period_start < date_trunc('hour', v_now) - interval '48 hours'
+        )
+        or exists (
+          select
+          from capataz_ops.module_histograms as h
+          where h.module_name = s.module_name
+            and h.measure in ('duration', 'efficiency')
+            and h.period = 'day'
+            and h.period_start < date_trunc('day', v_now) - interval '8 days'
+        ) as is_old
+    ) as o
+    where o.is_old
+      or exists (
         select from capataz_ops.module_deltas as d where d.module_name = s.module_name
       )
       or s.window_from <> v_from
@@ -49,6 +73,9 @@ begin
   loop
     if capataz_ops._fold_module(v_module.module_name, false) then
       v_folded := v_folded + 1;
+      if v_module.is_old then
+        perform capataz_ops._trim_module(v_module.module_name);
+      end if;
     end if;
   end loop;
 

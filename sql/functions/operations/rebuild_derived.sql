@@ -1,10 +1,13 @@
 -- capataz.rebuild_derived() -> void
 --
--- Recomputes derived state from the three core tables: settings, minutes of the last 24 hours, windows, permits. Totals
--- cannot be recomputed once history is purged: each becomes the greater of what is known and what history shows.
--- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile; completions that commit during the call are counted once.
--- Locks:  robots it hands back, module_registry rows, by name, for no key update. Writes: module_settings, module_state, module_minutes,
---         module_deltas, module_permits, module_registry.
+-- Recomputes derived state: from the three core tables settings, minutes of the last 48 hours, windows, histograms of
+-- 8 days and permits; from the health checks, which are kept for 48 hours, their counts per minute. Totals cannot be
+-- recomputed once history is purged: each becomes the greater of what is known and what history shows. A FAILED
+-- execution whose worker was not answered counts as retried where its robot has a later execution, or is RETRYING.
+-- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile;
+-- completions that commit during the call are counted once.
+-- Locks:  robots it hands back, module_registry rows, by name, for no key update. Writes: module_settings, module_state,
+--         module_minutes, module_histograms, module_deltas, module_permits, module_registry.
 -- Raises: RB400 where a module's registration_data is not usable.
 create or replace function capataz.rebuild_derived()
   returns void
@@ -15,7 +18,9 @@ create or replace function capataz.rebuild_derived()
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();
-  v_from constant timestamp := date_trunc('minute', v_now) - interval '24 hours';
+  v_minutes constant timestamp := date_trunc('minute', v_now) - interval '48 hours';
+  v_hours constant timestamp := date_trunc('hour', v_now) - interval '48 hours';
+  v_days constant timestamp := date_trunc('day', v_now) - interval '8 days';
   v_module record;
 begin
   -- robots whose execution disappeared: nothing else would ever end them
@@ -26,6 +31,12 @@ begin
       select from capataz.robot_execute as e where e.robot_id = r.robot_id and e.completed_at is null
     )
   having count(*) > 0;
+
+  -- figures of modules that were deleted
+  delete from capataz_ops.module_minutes as f
+  where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
+  delete from capataz_ops.module_histograms as h
+  where not exists (select from capataz.module_registry as m where m.module_name = h.module_name);
 
   -- the rows of modules before their settings, as in the trigger of a registration
   perform
@@ -48,34 +59,94 @@ begin
       delete from capataz_ops.module_deltas as d
       where d.module_name = v_module.module_name
       returning d.processed_count, d.processed_ms
+    ), minutes as materialized (
+      select
+        u.minute, sum(u.completed) as completed_count, sum(u.completed_ms) as completed_ms, sum(u.failed) as failed_count,
+        sum(u.retried) as retried_count, sum(u.good) as good_checks, sum(u.bad) as failed_checks
+      from (
+        select
+          date_trunc('minute', e.completed_at) as minute,
+          case when e.execution_state = 'COMPLETED' then 1 else 0 end as completed,
+          case when e.execution_state = 'COMPLETED' then e.duration_ms else 0 end as completed_ms,
+          case when e.execution_state = 'FAILED' then 1 else 0 end as failed,
+          case
+            when e.execution_state = 'COMPLETED' then 0
+            when e.answered_status is null and exists (
+              select
+              from capataz.robot_execute as l
+              where l.robot_id = e.robot_id
+                and l.started_at >= e.completed_at
+                and l.execute_id <> e.execute_id
+            ) then 1
+            when capataz_ops._is_retried(e.answered_status, e.robot_id) then 1
+            else 0
+          end as retried,
+          0 as good,
+          0 as bad
+        from capataz.robot_execute as e
+        where e.module_name = v_module.module_name
+          and e.execution_state in ('COMPLETED', 'FAILED')
+          and e.completed_at >= v_minutes
+        union all
+        select
+          date_trunc('minute', c.checked_at), 0, 0, 0, 0,
+          case when c.is_healthy then 1 else 0 end, case when c.is_healthy then 0 else 1 end
+        from capataz_ops.health_checks as c
+        where c.module_name = v_module.module_name
+          and c.checked_at >= v_minutes
+      ) as u
+      group by u.minute
     ), old_minutes as (
       delete from capataz_ops.module_minutes as f
       where f.module_name = v_module.module_name
-        and not exists (
-          select
-          from capataz.robot_execute as e
-          where e.module_name = v_module.module_name
-            and e.execution_state in ('COMPLETED', 'FAILED')
-            and date_trunc('minute', e.completed_at) = f.minute
-            and e.completed_at > v_from
-        )
+        and not exists (select from minutes as n where n.minute = f.minute)
     ), new_minutes as (
-      insert into capataz_ops.module_minutes as f (module_name, minute, completed_count, completed_ms, failed_count)
+      insert into capataz_ops.module_minutes as f (
+        module_name, minute, completed_count, completed_ms, failed_count, retried_count, good_checks, failed_checks
+      )
       select
-        v_module.module_name,
-        date_trunc('minute', e.completed_at),
-        count(*) filter (where e.execution_state = 'COMPLETED'),
-        coalesce(sum(e.duration_ms) filter (where e.execution_state = 'COMPLETED'), 0),
-        count(*) filter (where e.execution_state = 'FAILED')
-      from capataz.robot_execute as e
-      where e.module_name = v_module.module_name
-        and e.execution_state in ('COMPLETED', 'FAILED')
-        and e.completed_at > v_from
-      group by date_trunc('minute', e.completed_at)
+        v_module.module_name, n.minute, n.completed_count, n.completed_ms, n.failed_count, n.retried_count, n.good_checks,
+        n.failed_checks
+      from minutes as n
       on conflict (module_name, minute) do update set
         completed_count = excluded.completed_count,
         completed_ms = excluded.completed_ms,
-        failed_count = excluded.failed_count
+        failed_count = excluded.failed_count,
+        retried_count = excluded.retried_count,
+        good_checks = excluded.good_checks,
+        failed_checks = excluded.failed_checks
+    ), buckets as materialized (
+      select v.measure, p.period, p.period_start, capataz_ops._bucket(v.value) as bucket, count(*) as bucket_count
+      from capataz.robot_execute as e
+      cross join lateral (
+        values ('duration', e.duration_ms), ('efficiency', (coalesce(e.efficiency_score, 1) * 100)::integer)
+      ) as v (measure, value)
+      cross join lateral (
+        select
+          case when e.completed_at >= v_hours then 'hour' else 'day' end as period,
+          date_trunc(case when e.completed_at >= v_hours then 'hour' else 'day' end, e.completed_at) as period_start
+      ) as p
+      where e.module_name = v_module.module_name
+        and e.execution_state = 'COMPLETED'
+        and e.completed_at >= v_days
+      group by v.measure, p.period, p.period_start, capataz_ops._bucket(v.value)
+    ), old_buckets as (
+      delete from capataz_ops.module_histograms as h
+      where h.module_name = v_module.module_name
+        and not exists (
+          select
+          from buckets as n
+          where n.measure = h.measure
+            and n.period = h.period
+            and n.period_start = h.period_start
+            and n.bucket = h.bucket
+        )
+    ), new_buckets as (
+      insert into capataz_ops.module_histograms as h (module_name, measure, period, period_start, bucket, bucket_count)
+      select v_module.module_name, n.measure, n.period, n.period_start, n.bucket, n.bucket_count
+      from buckets as n
+      on conflict (module_name, measure, period, period_start, bucket) do update set
+        bucket_count = excluded.bucket_count
     )
     update capataz_ops.module_state as s
     set processed_count = greatest(

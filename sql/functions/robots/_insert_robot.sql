@@ -28,7 +28,7 @@ begin
       capataz_ops._robot_id_prefix(p_request.robot_type, v_now) || nextval('capataz.robots_seq'::regclass)
     ),
     p_request.robot_type, p_module_name, p_request.input_data, p_request.priority::capataz.priority_enum,
-    p_request.processing_tier::capataz.processing_tier_enum, p_request.cache_key, p_request.retry_limit,
+    coalesce(p_request.processing_tier, 'STANDARD')::capataz.processing_tier_enum, p_request.cache_key, p_request.retry_limit,
     p_request.source_reference, p_request.correlation_id, p_request.estimated_duration_minutes,
     round(coalesce(p_request.complexity_score, 1.0)::numeric, 1), coalesce(p_request.security_classification, 'STANDARD'),
     p_request.compliance_tags, coalesce(p_request.metadata, '{}'), v_now, v_now,

@@ -3,7 +3,7 @@
 -- Hands due robots to a worker and opens their executions; execute_id is the lease of the attempt (ADR 0005).
 -- Order: CRITICAL, HIGH, NORMAL, LOW; then due time; then arrival. Of every ten robots a session is given, one goes to the
 -- longest-waiting aged robot of any priority: due for more than priority_aging_seconds (600), so that none starves.
--- Nothing for an inactive module; one probe at a time for an UNHEALTHY one; never more than max_concurrency allows.
+-- Nothing for an inactive module; for an UNHEALTHY one, one probe at a time after its cool-down; never more than max_concurrency allows.
 -- Also sweeps a bounded number of executions of the module that are past their timeout or whose worker is lost.
 -- p_batch_size: 1 to 1000. p_timeout_seconds: time limit of the attempts, default timeout_seconds of the module (1800).
 -- Locks:  robots (skip locked), module_permits (skip locked); the sweep as expire_executions. Writes: robots, robot_execute.
@@ -102,7 +102,11 @@ begin
 
   if v_module.health_status = 'UNHEALTHY' then
     -- the row lock keeps a second probe out until this one is committed
-    perform from capataz_ops.module_state as s where s.module_name = p_module_name for no key update skip locked;
+    perform
+    from capataz_ops.module_state as s
+    where s.module_name = p_module_name
+      and coalesce(s.probe_after <= v_now, true)
+    for no key update skip locked;
     if not found or exists (
       select
       from capataz_ops.module_state as s

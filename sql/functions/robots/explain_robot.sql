@@ -23,7 +23,7 @@ begin
   v_is_waiting := v_robot.status in ('PENDING', 'RETRYING');
 
   select m.is_active, m.health_status, m.consecutive_failures, s.max_concurrency, s.failure_threshold,
-    s.worker_timeout_seconds, p.execution_state as probe_state, p.execute_id as probe_id
+    s.worker_timeout_seconds, p.execution_state as probe_state, p.execute_id as probe_id, t.probe_after
   into v_module
   from capataz.module_registry as m
   join capataz_ops.module_settings as s on s.module_name = m.module_name
@@ -67,6 +67,10 @@ begin
     when v_module.probe_id is not null then format(
       'module %s is UNHEALTHY (%s failures in a row) and probing with one robot', v_robot.module_name,
       v_module.consecutive_failures
+    )
+    when v_module.probe_after > v_now then format(
+      'module %s is UNHEALTHY (%s failures in a row): no probe before %s UTC', v_robot.module_name,
+      v_module.consecutive_failures, v_module.probe_after
     )
     else format(
       'module %s is UNHEALTHY (%s failures in a row): gets one probe robot at a time', v_robot.module_name,

@@ -116,7 +116,7 @@ begin
       overriding system value
       select
         w.new_robot_id, w.robot_type, w.chosen, w.input_data, w.priority::capataz.priority_enum,
-        w.processing_tier::capataz.processing_tier_enum, w.retry_limit, w.source_reference, w.correlation_id,
+        coalesce(w.processing_tier, 'STANDARD')::capataz.processing_tier_enum, w.retry_limit, w.source_reference, w.correlation_id,
         w.estimated_duration_minutes, round(coalesce(w.complexity_score, 1.0)::numeric, 1),
         coalesce(w.security_classification, 'STANDARD'), w.compliance_tags, coalesce(w.metadata, '{}'),
         v_now, greatest(w.available_at, v_now), w.module_name is null, w.arrival

@@ -8,14 +8,15 @@ select r.role_name, f.function_name
 from (
   values
     ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now}'::text[]),
-    ('{admin,operator,producer,worker,viewer}', '{get_robot,explain_robot,batch_progress,system_health}'),
+    ('{admin,operator,producer,worker,viewer}', '{get_robot,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score,system_health,
+       cached,cache_statistics}'),
     ('{admin,operator,producer}', '{submit_robot,submit_robots,route_robot,cancel_robot}'),
     ('{admin,operator,worker}',
      '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
        fail_executions,heartbeat_worker,stop_worker,record_health_check}'),
     ('{admin,operator}',
      '{retry_robot,pause_execution,resume_execution,expire_executions,activate_module,deactivate_module,fold_counters,
-       find_stragglers,run_due_jobs,run_job}'),
+       find_stragglers,evaluate_health,score_modules,due_health_checks,move_waiting_robots,warm_caches,run_due_jobs,run_job}'),
     ('{admin}', '{register_module,rebuild_derived}')
 ) as g (roles, functions)
 cross join unnest(g.roles) as r (role_name)
@@ -62,8 +63,12 @@ select set_eq(
     where r.rolname ~ '^capataz_' and r.rolname <> 'capataz_owner'
       and c.relnamespace in ('capataz'::regnamespace, 'capataz_ops'::regnamespace) and c.relkind in ('r', 'v', 'm', 'p')
       and has_table_privilege(r.oid, c.oid, 'select')$$,
-  $$select r, t from unnest('{viewer,operator,admin}'::text[]) as r, unnest('{module_registry,robots,robot_execute}'::text[]) as t$$,
-  'viewers, operators and admins read the three tables, and nobody reads more'
+  $$select r, t
+    from unnest('{viewer,operator,admin}'::text[]) as r
+    cross join unnest(
+      '{module_registry,robots,robot_execute,active_modules,routing_table,performance_scoreboard,system_health_status}'::text[]
+    ) as t$$,
+  'viewers, operators and admins read the three tables and the four views, and nobody reads more'
 );
 select is_empty(
   $$select r.rolname, c.oid::regclass::text

@@ -14,6 +14,13 @@ values
      'TABLE(correlation_id character varying, total bigint, pending bigint, processing bigint, '
      'retrying bigint, completed bigint, failed bigint, percent numeric, '
      'eta timestamp without time zone)'),
+    ('cache_statistics',
+     '',
+     'TABLE(cache_name text, ttl_seconds integer, age_seconds double precision, is_stale boolean, hits bigint, '
+     'misses bigint, hit_rate numeric, refresh_count bigint, refresh_ms double precision)'),
+    ('cached',
+     'p_cache_name text',
+     'json'),
     ('cancel_robot',
      'p_robot_id text, p_reason text DEFAULT NULL::text',
      'capataz.robot_status_enum'),
@@ -36,12 +43,21 @@ values
     ('deactivate_module',
      'p_module_name text, p_reason text DEFAULT NULL::text',
      'capataz.module_registry'),
+    ('due_health_checks',
+     'p_limit bigint DEFAULT 1000',
+     'TABLE(module_name character varying, health_endpoint character varying, last_health_check timestamp without time zone)'),
+    ('evaluate_health',
+     '',
+     'integer'),
     ('expire_executions',
      'p_limit bigint DEFAULT 1000',
      'integer'),
     ('explain_robot',
      'p_robot_id text',
      'TABLE(check_name text, ok boolean, detail text)'),
+    ('explain_score',
+     'p_module_name text',
+     'TABLE(factor text, value numeric, weight numeric, contribution numeric, detail text)'),
     ('fail_execution',
      'p_execute_id text, p_error_message text, p_error_category text DEFAULT ''PROCESSING''::text, '
      'p_error_details jsonb DEFAULT ''{}''::jsonb, p_error_stack_trace text DEFAULT NULL::text, '
@@ -59,9 +75,25 @@ values
     ('get_robot',
      'p_robot_id text',
      'capataz.robots'),
+    ('health_history',
+     'p_module_name text, p_limit bigint DEFAULT 50',
+     'TABLE(changed_at timestamp without time zone, from_status capataz.module_health_enum, '
+     'to_status capataz.module_health_enum, reason text)'),
     ('heartbeat_worker',
      'p_worker_id text, p_module_name text, p_info jsonb DEFAULT ''{}''::jsonb',
      'void'),
+    ('module_activity',
+     'p_module_name text DEFAULT NULL::text, p_minutes bigint DEFAULT 60',
+     'TABLE(module_name character varying, minute timestamp without time zone, completed_count bigint, failed_count bigint)'),
+    ('module_health',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, is_active boolean, health_status capataz.module_health_enum, reason text, '
+     'health_since timestamp without time zone, opened_by text, probe_after timestamp without time zone, '
+     'is_probing boolean, failed_checks integer, consecutive_failures integer, '
+     'last_health_check timestamp without time zone, in_flight bigint, max_concurrency integer, waiting bigint)'),
+    ('move_waiting_robots',
+     '',
+     'integer'),
     ('pause_execution',
      'p_execute_id text',
      'capataz.execution_state_enum'),
@@ -110,6 +142,9 @@ values
     ('run_job',
      'p_job_name text',
      'text'),
+    ('score_modules',
+     '',
+     'integer'),
     ('stop_worker',
      'p_worker_id text',
      'integer'),
@@ -135,7 +170,10 @@ values
      'TABLE(check_name text, status text, detail text)'),
     ('utc_now',
      '',
-     'timestamp without time zone');
+     'timestamp without time zone'),
+    ('warm_caches',
+     '',
+     'integer');
 
 select set_eq(
   $$select p.proname::text, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)

@@ -13,15 +13,16 @@ import logging
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
 import psycopg
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -46,6 +47,10 @@ from .output import (
     show,
     show_json,
 )
+from .spark import sparkline
+
+if TYPE_CHECKING:
+    from ..probe import Probed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,6 +78,8 @@ STATUSES = ("PENDING", "PROCESSING", "COMPLETED", "FAILED", "RETRYING")
 PRIORITIES = ("LOW", "NORMAL", "HIGH", "CRITICAL")
 TIERS = ("FAST", "STANDARD", "COMPLEX", "BULK")
 
+ACTIVITY_MINUTES = 60
+
 
 def main() -> None:
     """Entry point of the command ``capataz``."""
@@ -98,13 +105,18 @@ def _guarded(command: Callable[P, T]) -> Callable[P, T]:
 @contextmanager
 def _client(dsn: str | None) -> Iterator[tuple[Capataz, queries.Connection]]:
     """Connect once and give a client and its connection."""
+    given = _dsn(dsn)
+    with psycopg.connect(given, **connect_options(given, application_name="capataz cli")) as connection:
+        yield Capataz(given, connection=connection), connection
+
+
+def _dsn(dsn: str | None) -> str:
     given = default_dsn(dsn)
     try:
-        connection = psycopg.connect(given, **connect_options(given, application_name="capataz cli"))
-    except psycopg.ProgrammingError as error:  # not a connection string
+        connect_options(given, application_name="capataz cli")
+    except psycopg.ProgrammingError as error:
         fail(f"not a connection string: {error}", hint="postgresql://user:password@host:port/database")
-    with connection:
-        yield Capataz(given, connection=connection), connection
+    return given
 
 
 def _version(value: bool) -> None:
@@ -185,6 +197,20 @@ def demo(
 
     code = run_demo(dsn, workers=workers, kill=kill, fresh=fresh, keep=keep, limit=limit, as_json=as_json)
     raise typer.Exit(code)
+
+
+@app.command(name="demo-failover", rich_help_panel="Set up")
+@_guarded
+def demo_failover(
+    dsn: Dsn = None,
+    seconds: Annotated[float, typer.Option(min=8, help="About how long it takes.")] = 45.0,
+    workers: Annotated[int, typer.Option(min=2, max=16, help="Worker processes, half of them for each module.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """See a module break and heal: its circuit breaker, its probes, and its robots that move to another module."""
+    from ..demo.failover import run_failover
+
+    raise typer.Exit(run_failover(dsn, seconds=seconds, workers=workers, as_json=as_json))
 
 
 # --- working ---------------------------------------------------------------------------------------------------
@@ -396,6 +422,47 @@ def tick(
             time.sleep(delay)
 
 
+@app.command(rich_help_panel="Work")
+@_guarded
+def probe(
+    once: Annotated[bool, typer.Option("--once", help="Check what is due now, show it, and stop.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds an endpoint has for its whole answer.")] = 5.0,
+    concurrency: Annotated[int, typer.Option(min=1, help="Endpoints called at the same time.")] = 32,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks for modules that are due.")] = 5.0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every check, not only what changes.")] = False,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Call the health endpoints of modules that are due, and record how they answer. Any number may run."""
+    from ..probe import Prober
+
+    known: dict[str, tuple[object, ...]] = {}
+
+    def tell(check: Probed) -> None:
+        outcome = (check.healthy, check.error_message, check.health, check.note)
+        changed = known.get(check.module_name) != outcome
+        known[check.module_name] = outcome
+        if as_json:
+            show_json(check, line=True)
+        elif changed or verbose:
+            show(views.probed_line(check, datetime.now(UTC), max(map(len, known))))
+            sys.stdout.flush()
+
+    _log(verbose)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    prober = Prober(_dsn(dsn), timeout=timeout, concurrency=concurrency, every=every, on_result=None if once else tell)
+    if not once:
+        prober.run()
+        return
+    probed = prober.once()
+    if as_json:
+        show_json(probed)
+    elif probed:
+        show(views.probed_table(probed))
+    else:
+        note("Nothing is due.")
+
+
 # --- looking ---------------------------------------------------------------------------------------------------
 
 
@@ -439,7 +506,7 @@ def _queues(connection: queries.Connection) -> dict[str, queries.Row]:
 
 
 def _show_overview(connection: queries.Connection, now: datetime, *, as_json: bool) -> None:
-    modules = queries.rows(connection, queries.MODULES)
+    modules = queries.rows(connection, queries.MODULES, {"module": None})
     queues = _queues(connection)
     totals = {key: sum(queue[key] for queue in queues.values()) for key in ("pending", "processing", "retrying")}
     oldest = min((q["oldest_pending"] for q in queues.values() if q["oldest_pending"]), default=None)
@@ -453,7 +520,7 @@ def _show_overview(connection: queries.Connection, now: datetime, *, as_json: bo
     line = f"{waiting} waiting, {running} running, {retrying} to retry"
     if oldest is not None:
         line += f"; the oldest was submitted {ago(oldest, now)}"
-    show(Text(line), "", views.modules_table(modules, queues))
+    show(Text(line), "", views.queues_table(modules, queues))
 
 
 def _depths(queues: dict[str, queries.Row], module: queries.Row) -> dict[str, int]:
@@ -502,18 +569,46 @@ def robots(
 @app.command(rich_help_panel="Look")
 @_guarded
 def modules(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[MODULE]", help="One module, with the history of its health.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh in place until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between refreshes.")] = 1.0,
     dsn: Dsn = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the modules, their health and their last 24 hours."""
-    with _client(dsn) as (_, connection):
-        found = queries.rows(connection, queries.MODULES)
-    if as_json:
-        show_json(found)
-    elif found:
-        show(views.modules_table(found))
-    else:
-        note("No module is registered yet.")
+    """Show the modules: health, circuit breaker, success, robots running and waiting, throughput."""
+
+    def picture(client: Capataz, connection: queries.Connection) -> RenderableType | Json:
+        now = client.utc_now()
+        lines = _module_lines(client, connection, now, name)
+        if name is not None:
+            history = client.health_history(name, limit=10)
+            if as_json:
+                return Json({**lines[0].as_json(), "health_history": history})
+            return views.module_view(lines[0], history, now)
+        if as_json:
+            return Json([line.as_json() for line in lines])
+        if not lines:
+            return Text("No module is registered yet.", style="dim")
+        console = make_console()
+        room = console.height - 3 if watch and console.is_terminal else None
+        view = views.modules_view(lines, now, width=console.width, room=room)
+        if not watch:
+            return view
+        head = Text.assemble(("capataz ", "bold"), f"{connection.info.dbname}  {now:%H:%M:%S} UTC  ")
+        return Group(head.append_text(views.summary(lines)), "", view)
+
+    _look(dsn, picture, every=every if watch else None)
+
+
+def _module_lines(
+    client: Capataz, connection: queries.Connection, now: datetime, name: str | None = None
+) -> list[views.ModuleLine]:
+    states = client.module_health(name)
+    activity = client.module_activity(name, minutes=ACTIVITY_MINUTES)
+    rows = queries.rows(connection, queries.MODULES, {"module": name})
+    return views.module_lines(rows, states, activity, now, ACTIVITY_MINUTES)
 
 
 @app.command(rich_help_panel="Look")
@@ -541,62 +636,140 @@ def top(
     as_json: AsJson = False,
 ) -> None:
     """Watch modules, queues and running robots live. Ctrl-C leaves."""
-    with _client(dsn) as (client, connection):
+    pace = _Pace()
+
+    def picture(client: Capataz, connection: queries.Connection) -> RenderableType | Json:
+        found = _picture(client, connection)
         if as_json:
-            show_json(_picture(client, connection))
-            return
-        console = make_console()
-        if once or not console.is_terminal:
-            show(_render_top(_picture(client, connection), None, 20))
-            return
-        before: dict[str, Any] | None = None
-        with Live(console=console, screen=True, auto_refresh=False) as live:
-            while True:
-                picture = _picture(client, connection)
-                room = console.height - len(picture["modules"]) - len(picture["failures"]) - 11
-                live.update(_render_top(picture, before, max(3, room)), refresh=True)
-                before = picture if before is None or picture["done"] != before["done"] else before
-                time.sleep(every)
+            return Json({**found, "modules": [line.as_json() for line in found["modules"]]})
+        return _render_top(found, pace, make_console())
+
+    live = not once and not as_json and make_console().is_terminal
+    _look(dsn, picture, every=every if live else None)
+
+
+class _Pace:
+    """Robots a second, from how many had ended at two looks."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[datetime, int]] = deque(maxlen=10)
+        self.rates: deque[float] = deque(maxlen=30)
+
+    def note(self, now: datetime, done: int) -> float | None:
+        """Note a look; return the rate over the last ones, None at the first."""
+        if self._looks and now > self._looks[-1][0]:
+            then, before = self._looks[-1]
+            self.rates.append(max(0.0, (done - before) / (now - then).total_seconds()))
+        self._looks.append((now, done))
+        then, before = self._looks[0]
+        return (done - before) / (now - then).total_seconds() if now > then and done >= before else None
 
 
 def _picture(client: Capataz, connection: queries.Connection) -> dict[str, Any]:
     now = client.utc_now()
-    found = queries.rows(connection, queries.MODULES)
+    lines = _module_lines(client, connection, now)
     return {
         "now": now,
         "database": connection.info.dbname,
-        "modules": found,
-        "queues": _queues(connection),
+        "modules": lines,
         "running": queries.rows(connection, queries.RUNNING, {"limit": 100}),
         "failures": queries.rows(connection, queries.FAILURES, {"since": now - timedelta(hours=1), "limit": 5}),
-        "done": sum(module["total_robots_processed"] or 0 for module in found),
+        "done": sum(line.row["total_robots_processed"] or 0 for line in lines),
     }
 
 
-def _render_top(picture: dict[str, Any], before: dict[str, Any] | None, room: int) -> RenderableType:
+def _render_top(picture: dict[str, Any], pace: _Pace, console: Console) -> RenderableType:
     now: datetime = picture["now"]
+    lines: list[views.ModuleLine] = picture["modules"]
     running, failures = picture["running"], picture["failures"]
-    queues = picture["queues"]
-    waiting = sum(queue["pending"] + queue["retrying"] for queue in queues.values())
-    processing = sum(queue["processing"] for queue in queues.values())
-    rate = ""
-    if before is not None and now > before["now"]:
-        per_second = (picture["done"] - before["done"]) / (now - before["now"]).total_seconds()
-        rate = f"{per_second:,.1f} robots/s  " if per_second >= 0 else ""
+    waiting = sum(line.state.waiting for line in lines)
+    more = "+" if any(line.state.waiting >= 1000 for line in lines) else ""
+    rate = pace.note(now, picture["done"])
     header = Text.assemble(
         ("capataz ", "bold"),
         f"{picture['database']}  {now:%H:%M:%S} UTC  ",
-        (rate, "bold green"),
-        f"{count(waiting)} waiting  {count(processing)} running",
+        (f"{rate:,.1f} robots/s " if rate is not None else "", "bold green"),
+        sparkline(pace.rates) if pace.rates else "",
+        "  " if pace.rates else "",
+        f"{count(waiting)}{more} waiting  {count(sum(line.state.in_flight for line in lines))} running",
     )
     header.no_wrap, header.overflow = True, "ellipsis"
-    parts: list[RenderableType] = [header, "", views.modules_table(picture["modules"], queues, title="Modules")]
+    room = console.height if console.is_terminal else 40 + len(lines)
+    room -= 2 + (len(failures) + 3 if failures else 0) + (6 if running else 0)
+    view = views.modules_view(lines, now, width=console.width, room=max(4, min(room, len(lines) * 3 + 3)))
+    parts: list[RenderableType] = [header, "", Text("Modules", style="bold"), view]
     if running:
+        room = max(3, console.height - len(failures) - 11 - 2 * len(lines)) if console.is_terminal else 20
         title = "Running" if len(running) <= room else f"Running (the {room} oldest)"
         parts += ["", views.running_table(running[:room], now, title=title)]
     if failures:
         parts += ["", views.failures_table(failures, now)]
     return Group(*parts)
+
+
+# --- looking again and again ------------------------------------------------------------------------------------
+
+
+class Json:
+    """A picture for programs: what it holds, as JSON."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _look(
+    dsn: str | None,
+    picture: Callable[[Capataz, queries.Connection], RenderableType | Json],
+    *,
+    every: float | None,
+) -> None:
+    """Show a picture: once, or again and again: in place on a terminal, one after the other in a pipe.
+
+    While it repeats, a lost connection is replaced; the last picture stays, with what the matter is.
+    """
+    if every is None:
+        with _client(dsn) as (client, connection):
+            found = picture(client, connection)
+        if isinstance(found, Json):
+            show_json(found.value)
+        else:
+            show(found)
+        return
+    console = make_console()
+    with ExitStack() as stack:
+        live: Live | None = None
+        last: RenderableType = ""
+        failures, begun = 0, False
+        while True:
+            try:
+                with _client(dsn) as (client, connection):
+                    while True:
+                        found = picture(client, connection)
+                        failures, begun = 0, True
+                        if isinstance(found, Json):
+                            show_json(found.value, line=True)
+                        elif console.is_terminal:
+                            if live is None:
+                                live = stack.enter_context(Live(console=console, screen=True, auto_refresh=False))
+                            last = found
+                            live.update(found, refresh=True)
+                        else:
+                            show(found, "")
+                            sys.stdout.flush()
+                        time.sleep(every)
+            except psycopg.OperationalError as error:
+                if not begun:
+                    raise
+                failures += 1
+                delay = min(every * 2**failures, 30.0)
+                message = f"{' '.join(str(error).split())}; trying again in {delay:.0f} s"
+                if live is not None:
+                    live.update(
+                        Group(Text(message, style="bold red", no_wrap=True, overflow="ellipsis"), last), refresh=True
+                    )
+                else:
+                    note(message)
+                time.sleep(delay)
 
 
 # --- acting ----------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ class Column:
         name: its heading.
         right: whether it is aligned to the right, as numbers are.
         least: it may be cut down to so many characters; None: never cut.
-        cut: where: at the end, in the middle (ids, whose end tells them apart), or not but wrapped.
+        cut: where: at the end, at the start (series: their end is the present), in the middle (ids: their end tells
+            them apart), or not but wrapped.
         drop: on a narrow terminal columns are left out in this order, 1 first; None: never.
         width: of cells that are no text, such as progress bars.
     """
@@ -30,7 +31,7 @@ class Column:
     name: str
     right: bool = False
     least: int | None = None
-    cut: Literal["end", "middle", "wrap"] = "end"
+    cut: Literal["end", "start", "middle", "wrap"] = "end"
     drop: int | None = None
     width: int = 0
 
@@ -96,6 +97,8 @@ class Grid:
         return 0
 
     def _fit(self, cell: RenderableType, column: Column, width: int) -> RenderableType:
+        if column.cut == "start" and isinstance(cell, Text) and cell.cell_len > width:
+            return cell[len(cell) - width :]
         if column.cut != "middle" or not isinstance(cell, str) or cell_len(cell) <= width:
             return cell
         tail = min(len(cell), max(4, width // 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -145,10 +145,10 @@ def fail_with(error: Exception, *, as_json: bool = False) -> NoReturn:
 # --- tables ----------------------------------------------------------------------------------------------------
 
 
-def coloured(value: object) -> Text:
+def coloured(value: object, styles: Mapping[str, str] = STYLES) -> Text:
     """Return a status, health or priority in its colour."""
     text = "-" if value is None else str(value)
-    return Text(text, style=STYLES.get(text.upper(), ""))
+    return Text(text, style=styles.get(text.upper(), ""))
 
 
 def count(value: object) -> str:

@@ -27,6 +27,7 @@ group by r.module_name
 MODULES = """
 select m.*
 from capataz.module_registry m
+where %(module)s::text is null or m.module_name = %(module)s
 order by m.is_active desc, m.module_name
 """
 

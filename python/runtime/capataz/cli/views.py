@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..models import BatchProgress, Check, HealthCheck, JobRun, Robot, Submitted
+from ..models import (
+    BatchProgress,
+    Check,
+    HealthChange,
+    HealthCheck,
+    JobRun,
+    ModuleActivity,
+    ModuleState,
+    Robot,
+    Submitted,
+)
 from .grid import Column, Grid
 from .output import (
     ago,
@@ -22,10 +33,15 @@ from .output import (
     moment,
     percent,
 )
+from .spark import meter, sparkline
+
+if TYPE_CHECKING:
+    from ..probe import Probed
 
 Row = dict[str, Any]
 
 BAR_WIDTH = 14
+TIER_STYLES = {"HIGH": "green", "MEDIUM": "", "LOW": "yellow", "CRITICAL": "red"}
 
 
 def bar(percentage: float | None, *, width: int = BAR_WIDTH) -> RenderableType:
@@ -33,37 +49,289 @@ def bar(percentage: float | None, *, width: int = BAR_WIDTH) -> RenderableType:
     return ProgressBar(total=100, completed=float(percentage or 0), width=width)
 
 
-def modules_table(modules: Sequence[Row], queues: dict[str, Row] | None = None, *, title: str | None = None) -> Grid:
-    """Return the modules, with their queues where given."""
-    number = [Column("DONE", right=True), Column("OK 24H", right=True), Column("ERR", right=True)]
-    head = [Column("MODULE", least=10), Column("HEALTH")]
-    if queues is not None:
-        head += [Column("WAIT", right=True), Column("RUN", right=True), Column("RETRY", right=True)]
-    tail = [Column("AVG", right=True)]
-    if queues is None:
-        tail += [Column("LOAD", right=True, drop=2), Column("VERSION", drop=1, least=7), Column("TYPES", least=8)]
-    grid = Grid(*head, *number, *tail, title=title)
+def queues_table(modules: Sequence[Row], queues: dict[str, Row]) -> Grid:
+    """Return the modules with their queues."""
+    grid = Grid(
+        Column("MODULE", least=10),
+        Column("HEALTH"),
+        *(Column(name, right=True) for name in ("WAIT", "RUN", "RETRY", "DONE", "OK 24H", "ERR", "AVG")),
+    )
     for module in modules:
-        health = coloured(module["health_status"]) if module["is_active"] else Text("inactive", style="dim")
-        cells: list[RenderableType] = [module["module_name"], health]
-        if queues is not None:
-            queue = queues.get(module["module_name"], {})
-            cells += [count(queue.get(key, 0)) for key in ("pending", "processing", "retrying")]
-        cells += [
+        queue = queues.get(module["module_name"], {})
+        grid.add(
+            module["module_name"],
+            health_of(module["health_status"], is_active=module["is_active"]),
+            *(count(queue.get(key, 0)) for key in ("pending", "processing", "retrying")),
             count(module["total_robots_processed"]),
             percent(module["success_rate_24h"]),
             count(module["error_count_24h"]),
             duration(module["avg_processing_time_ms"]),
-        ]
-        if queues is None:
-            load = module["capacity_utilization"]
-            cells += [
-                "-" if load is None else f"{float(load) * 100:.0f} %",
-                module["module_version"],
-                ", ".join(module["supported_robot_types"]),
-            ]
-        grid.add(*cells)
+        )
     return grid
+
+
+def health_of(status: str | None, *, is_active: bool = True) -> Text:
+    """Return a health in its colour; an inactive module has none that matters."""
+    return coloured(status) if is_active else Text("inactive", style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleLine:
+    """Everything there is to show about one module: its row, its state, and what ended minute by minute."""
+
+    row: Row
+    state: ModuleState
+    completed: list[int]
+    failed: list[int]
+
+    @property
+    def is_well(self) -> bool:
+        return not self.state.is_active or self.state.health_status in ("HEALTHY", "UNKNOWN", None)
+
+    def as_json(self) -> Row:
+        """The row with what module_health adds; the series end with the minute under way."""
+        return {
+            **self.row,
+            **{field.name: getattr(self.state, field.name) for field in fields(self.state)},
+            "completed_per_minute": self.completed,
+            "failed_per_minute": self.failed,
+        }
+
+
+def module_lines(
+    rows: Sequence[Row], states: Sequence[ModuleState], activity: Sequence[ModuleActivity], now: datetime, minutes: int
+) -> list[ModuleLine]:
+    """Join what is known about the modules; a module that only one of the reads has seen is left out."""
+    state_of = {state.module_name: state for state in states}
+    this_minute = now.replace(second=0, microsecond=0)
+    series: dict[str, tuple[list[int], list[int]]] = {}
+    for ended in activity:
+        place = minutes - 1 - round((this_minute - ended.minute).total_seconds() / 60)
+        if 0 <= place < minutes:
+            completed, failed = series.setdefault(ended.module_name, ([0] * minutes, [0] * minutes))
+            completed[place] += ended.completed_count
+            failed[place] += ended.failed_count
+    return [
+        ModuleLine(row, state_of[name], *series.get(name, ([0] * minutes, [0] * minutes)))
+        for row in rows
+        if (name := row["module_name"]) in state_of
+    ]
+
+
+def spark_minutes(width: int) -> int:
+    """Return how many minutes a sparkline shows on a terminal of this width."""
+    return next(minutes for least, minutes in ((220, 60), (110, 30), (76, 20), (0, 12)) if width >= least)
+
+
+def modules_view(lines: Sequence[ModuleLine], now: datetime, *, width: int, room: int | None = None) -> Group:
+    """Return the modules, and below them what is to be said about those that are not well.
+
+    ``room``: at most so many lines; where modules have to be left out, those that are well go first.
+    """
+    concerns = [line for line in lines if not line.is_well]
+    told = len(concerns)
+    shown = list(lines)
+    if room is not None:
+        told = min(told, max(1, room // 6))
+        spare = room - 1 - (2 * told + 1 if told else 0) - (1 if told < len(concerns) else 0)
+        if len(shown) > spare:
+            by_need = sorted(lines, key=lambda line: (line.is_well, -line.state.in_flight, -sum(line.completed[-5:])))
+            kept = {id(line) for line in by_need[: max(1, spare - 1)]}
+            shown = [line for line in lines if id(line) in kept]
+    parts: list[RenderableType] = [modules_table(shown, now, width=width)]
+    if len(shown) < len(lines):
+        parts.append(Text(f"and {len(lines) - len(shown):,} more", style="dim"))
+    if told:
+        parts.append("")
+        parts += [concern(line, now) for line in concerns[:told]]
+    if told < len(concerns):
+        parts.append(Text(f"and {len(concerns) - told:,} more that are not well", style="dim"))
+    return Group(*parts)
+
+
+def summary(lines: Sequence[ModuleLine]) -> Text:
+    """Return how many modules there are of each health."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for status in ("HEALTHY", "DEGRADED", "UNHEALTHY", "UNKNOWN"):
+        number = sum(line.state.is_active and line.state.health_status == status for line in lines)
+        if number:
+            text.append(f"{number:,} ").append_text(coloured(status)).append("  ")
+    inactive = sum(not line.state.is_active for line in lines)
+    return text.append(f"{inactive:,} inactive", style="dim") if inactive else text
+
+
+def modules_table(lines: Sequence[ModuleLine], now: datetime, *, width: int) -> Grid:
+    """Return the modules: health, figures of 24 hours, robots running and waiting, throughput of the last minutes."""
+    minutes = spark_minutes(width)
+    meter_width = 6 if width >= 76 else 0
+    grid = Grid(
+        Column("MODULE", least=12),
+        Column("HEALTH"),
+        Column("TIER", drop=6),
+        Column("SCORE", right=True, drop=5),
+        Column("OK 24H", right=True),
+        Column("ERR", right=True, drop=9),
+        Column("AVG", right=True, drop=8),
+        Column("RUN"),
+        Column("WAIT", right=True),
+        Column(f"LAST {minutes} MIN", cut="start"),
+        Column("/MIN", right=True, drop=7),
+        Column("CHECKED", right=True, drop=4),
+        Column("DONE", right=True, drop=3),
+        Column("VERSION", least=7, drop=2),
+        Column("TYPES", least=8, drop=1),
+    )
+    for line in lines:
+        row, state = line.row, line.state
+        rate, errors = row["success_rate_24h"], row["error_count_24h"] or 0
+        was_scored = row["last_performance_check"] is not None
+        last = line.completed[-2] + line.failed[-2]  # in the last whole minute
+        grid.add(
+            row["module_name"],
+            health_of(state.health_status, is_active=state.is_active),
+            coloured(row["performance_tier"], TIER_STYLES) if was_scored else Text("-", style="dim"),
+            f"{row['performance_score']:.2f}" if was_scored else Text("-", style="dim"),
+            Text(percent(rate), style="" if rate is None or rate >= 99 else "yellow" if rate >= 90 else "red"),
+            Text(count(errors), style="red" if errors else "dim"),
+            duration(row["avg_processing_time_ms"]),
+            meter(state.in_flight, state.max_concurrency, width=meter_width),
+            Text("999+" if state.waiting >= 1000 else count(state.waiting), style="" if state.waiting else "dim"),
+            sparkline(line.completed[-minutes:], line.failed[-minutes:]),
+            Text(count(last), style="" if last else "dim"),
+            ago(state.last_health_check, now),
+            count(row["total_robots_processed"]),
+            row["module_version"],
+            ", ".join(row["supported_robot_types"]),
+        )
+    return grid
+
+
+def concern(line: ModuleLine, now: datetime) -> Text:
+    """Return in two lines that a module is not well, what its circuit breaker waits for, and why."""
+    state = line.state
+    health = health_of(state.health_status)
+    text = Text.assemble(("● ", health.style), (state.module_name, "bold"), " is ", health)
+    if state.health_since is not None:
+        text.append(f" for {seconds_of(now - state.health_since)}")
+    waits = probing(state, now)
+    if waits is not None:
+        text.append("; ").append(waits, style="cyan")
+    if state.reason:
+        text.append(f"\n  {first_line(state.reason)}", style="dim")
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def seconds_of(span: timedelta) -> str:
+    """Return a time span in whole seconds, for what is watched as it grows."""
+    seconds = max(0.0, span.total_seconds())
+    return f"{seconds:.0f} s" if seconds < 120 else duration(seconds * 1000)
+
+
+def probing(state: ModuleState, now: datetime) -> str | None:
+    """Return what an open circuit breaker waits for."""
+    if state.health_status != "UNHEALTHY":
+        return None
+    if state.is_probing:
+        return "probing now"
+    if state.probe_after is not None and state.probe_after > now:
+        return f"next probe in {seconds_of(state.probe_after - now)}"
+    return "next probe as soon as a worker claims" if state.waiting else "next probe as soon as a robot waits"
+
+
+def module_view(line: ModuleLine, history: Sequence[HealthChange], now: datetime) -> Group:
+    """Return everything about one module."""
+    row, state = line.row, line.state
+    since = "" if state.health_since is None else f" for {seconds_of(now - state.health_since)}"
+    score = None
+    if row["last_performance_check"] is not None:
+        when = ago(row["last_performance_check"], now)
+        score = Text.assemble(
+            f"{row['performance_score']:.2f} ", coloured(row["performance_tier"], TIER_STYLES), f", {when}"
+        )
+    parts: list[RenderableType] = [
+        facts(
+            [
+                ("Module", Text(row["module_id"], style="bold")),
+                ("Health", Text.assemble(health_of(state.health_status, is_active=state.is_active), since)),
+                ("Why", first_line(state.reason)),
+                ("Breaker", _breaker(state, now)),
+                ("Checked", _checked(state, row, now)),
+                ("Score", score),
+                (
+                    "24 hours",
+                    f"{percent(row['success_rate_24h'])} succeeded, {count(row['error_count_24h'])} errors, "
+                    f"{duration(row['avg_processing_time_ms'])} on average",
+                ),
+                ("Running", meter(state.in_flight, state.max_concurrency, width=20)),
+                ("Waiting", "1,000 or more" if state.waiting >= 1000 else count(state.waiting)),
+                ("Last hour", sparkline(line.completed, line.failed)),
+                ("In all", f"{count(row['total_robots_processed'])} robots"),
+                ("Types", ", ".join(row["supported_robot_types"])),
+            ]
+        )
+    ]
+    if history:
+        parts += ["", history_table(history, now)]
+    return Group(*parts)
+
+
+def _breaker(state: ModuleState, now: datetime) -> Text | None:
+    if state.opened_by is None:
+        return None
+    by = {"work": "by failing work", "checks": "by failed health checks", "hand": "by hand"}[state.opened_by]
+    return Text.assemble(("open", "red"), f" {by}; ", (probing(state, now) or "", "cyan"))
+
+
+def _checked(state: ModuleState, row: Row, now: datetime) -> str | None:
+    if state.last_health_check is None:
+        return "never" if row["health_endpoint"] else None
+    text = f"{ago(state.last_health_check, now)}, up {percent(row['uptime_percentage_24h'])} of 24 hours"
+    return text + (f"; the last {state.failed_checks} failed" if state.failed_checks else "")
+
+
+def history_table(history: Sequence[HealthChange], now: datetime) -> Grid:
+    """Return changes of health."""
+    grid = Grid(
+        Column("WHEN", right=True),
+        Column("FROM", drop=1),
+        Column("TO"),
+        Column("WHY", least=10, cut="wrap"),
+        title="Health",
+    )
+    for change in history:
+        why = first_line(change.reason)
+        grid.add(ago(change.changed_at, now), coloured(change.from_status), coloured(change.to_status), why)
+    return grid
+
+
+def probed_table(probed: Sequence[Probed]) -> Grid:
+    """Return results of health checks."""
+    grid = Grid(
+        Column("MODULE", least=12),
+        Column("CHECK"),
+        Column("TOOK", right=True),
+        Column("HEALTH"),
+        Column("MESSAGE", least=15, cut="wrap"),
+    )
+    for check in probed:
+        grid.add(*_probed_cells(check))
+    return grid
+
+
+def probed_line(check: Probed, at: datetime, width: int) -> Text:
+    """Return one result as a line of a log."""
+    name, verdict, took, health, message = _probed_cells(check)
+    line = Text.assemble((f"{at:%H:%M:%S}  ", "dim"), f"{name:<{width}}  ")
+    verdict.pad_right(6 - verdict.cell_len)
+    health.pad_right(9 - health.cell_len)
+    return Text.assemble(line, verdict, f"  {took:>8}  ", health, f"  {message}")
+
+
+def _probed_cells(check: Probed) -> tuple[str, Text, str, Text, str]:
+    verdict = Text("good", style="green") if check.healthy else Text("failed", style="red")
+    notes = [note for note in (check.error_message, check.note) if note]
+    return check.module_name, verdict, duration(check.response_time_ms), coloured(check.health), "; ".join(notes)
 
 
 def robots_table(robots: Sequence[Row], now: datetime) -> Grid:

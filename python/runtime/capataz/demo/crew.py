@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Crew", "WorkerProcess"]
+__all__ = ["Crew", "WorkerProcess", "stop_with_parent"]
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class WorkerProcess:
     process: subprocess.Popen[bytes]
     log: Path
     killed_at: float | None = None
+    was_asked: bool = False  # to finish; a second SIGTERM would cut it short
 
     @property
     def pid(self) -> int:
@@ -43,12 +45,23 @@ class WorkerProcess:
 class Crew:
     """All workers of one run."""
 
-    def __init__(self, dsn: str, module_name: str, run_id: str, folder: Path) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        module_name: str,
+        run_id: str,
+        folder: Path,
+        *,
+        program: str = "capataz.demo.worker",
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.workers: list[WorkerProcess] = []
         self._dsn = dsn
         self._module_name = module_name
         self._run_id = run_id
         self._folder = folder
+        self._program = program
+        self._arguments = arguments
 
     def start(self, count: int) -> None:
         """Start ``count`` workers more. They get a session of their own: Ctrl-C is for the demo, which stops them."""
@@ -59,7 +72,7 @@ class Crew:
             log = self._folder / f"worker-{number}.log"
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "capataz.demo.worker", self._module_name, worker_id],
+                    [sys.executable, "-m", self._program, self._module_name, worker_id, *self._arguments],
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -89,12 +102,19 @@ class Crew:
         worker.process.wait()
         return True
 
-    def stop(self, grace_seconds: float = 10.0) -> list[WorkerProcess]:
-        """Ask all workers to finish, wait, and kill those that do not; return those that had to be killed."""
+    def ask_to_stop(self) -> list[WorkerProcess]:
+        """Ask all workers to finish; return those that are still there."""
         running = [w for w in self.workers if w.alive]
         for worker in running:
-            worker.process.send_signal(signal.SIGTERM)
-            worker.process.send_signal(signal.SIGCONT)
+            if not worker.was_asked:
+                worker.process.send_signal(signal.SIGTERM)
+                worker.process.send_signal(signal.SIGCONT)
+                worker.was_asked = True
+        return running
+
+    def stop(self, grace_seconds: float = 10.0) -> list[WorkerProcess]:
+        """Ask all workers to finish, wait, and kill those that do not; return those that had to be killed."""
+        running = self.ask_to_stop()
         deadline = time.monotonic() + grace_seconds
         stubborn = [w for w in running if not _wait(w, deadline)]
         for worker in stubborn:
@@ -117,3 +137,17 @@ def _wait(worker: WorkerProcess, deadline: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+def stop_with_parent(stop: Callable[[], None], grace_seconds: float) -> None:
+    """In a worker process: when standard input is closed, stop; and see to it that the process really ends."""
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        stop()
+        timer = threading.Timer(grace_seconds + 10, os._exit, (1,))
+        timer.daemon = True
+        timer.start()
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

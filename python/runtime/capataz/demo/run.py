@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import shutil
-import signal
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
-from capataz import deploy
 from capataz.client import Capataz
-from capataz.engine import Engine, EngineError
-from capataz.errors import CapatazError
+from capataz.engine import Engine
 
 from .crew import Crew, WorkerProcess
 from .documents import ROBOT_TYPE, Document, find_documents, make_bad_documents, robot_request
@@ -34,6 +26,7 @@ from .facts import Facts, Snapshot
 from .licences import RECOGNISER_VERSION, Audit
 from .report import Outcome, print_report
 from .screen import Picture, Screen, WorkerLine, make_screen
+from .stage import DemoError, Interrupted, Ticker, deploy_schema, done, make_console, perform, start_engine
 
 __all__ = ["MODULE_NAME", "DemoError", "run_demo"]
 
@@ -50,19 +43,12 @@ REGISTRATION: dict[str, Any] = {
     "timeout_seconds": 120,
     "retry_policy": {"base_seconds": 1, "factor": 2, "max_seconds": 30, "jitter": 0.2},
     "failure_threshold": 10,
+    "min_success_rate": 50,  # the robots of a worker that is killed on purpose count as failures
     "max_concurrency": 64,
 }
 
 
 _HEALTH_CHECK = "Copyright 2025 Capataz\n\nLicensed under the Apache License, Version 2.0.\n"
-
-
-class DemoError(Exception):
-    """The demo cannot go on; the message says why and what to do."""
-
-
-class _Interrupted(BaseException):
-    """Ctrl-C or SIGTERM."""
 
 
 @dataclass(slots=True)
@@ -113,51 +99,12 @@ def run_demo(
         as_json: print the facts as one JSON object on standard output, everything else on standard error.
         console: where to print, for tests.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and not (stream.encoding or "").lower().startswith("utf"):
-            stream.reconfigure(errors="replace")  # a ✓ that the terminal does not know must not end the demo
-    out = console or Console(stderr=as_json, highlight=False)
-    if console is None and not out.is_terminal:
-        out = Console(stderr=as_json, highlight=False, width=110)
+    out = make_console(console, as_json=as_json)
     if not 1 <= workers <= 32:
         out.print(f"[red]capataz demo: workers must be between 1 and 32, not {workers}[/]")
         return 2
     options = _Options(workers, kill and workers > 1, fresh, keep, limit, timeout)
-    try:
-        with _signals():
-            outcome = _demo(dsn, options, out, as_json)
-    except _Interrupted:
-        out.print("[bold]Stopped.[/]")
-        return 130
-    except (DemoError, EngineError, deploy.DeployError, CapatazError) as error:
-        out.print(f"\ncapataz demo failed: {error}", style="bold red", markup=False)
-        return 1
-    except psycopg.Error as error:
-        out.print(f"\ncapataz demo failed: the database said: {str(error).strip()}", style="bold red", markup=False)
-        return 1
-    return 0 if outcome else 1
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM interrupts in order; further ones are ignored while it is being tidied up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        if not pressed:
-            pressed = True
-            raise _Interrupted
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return perform("capataz demo", out, lambda: _demo(dsn, options, out, as_json))
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -172,13 +119,13 @@ def _demo(dsn: str | None, options: _Options, console: Console, as_json: bool) -
         if given:
             dsn = given
         else:
-            engine = _start_engine(console, stack)
+            engine = start_engine(console, stack)
             dsn, psql = engine.dsn, psql or _psql_of(engine)
         with psycopg.connect(dsn, autocommit=True, application_name="capataz demo", connect_timeout=10) as connection:
             _one_at_a_time(connection)
-            _deploy(console, dsn, connection)
+            deploy_schema(console, dsn, connection)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capataz-demo-")))
-            stack.enter_context(_Ticker(dsn))
+            stack.enter_context(Ticker(dsn))
             outcome = _Run(dsn, connection, options, console, folder).go()
         outcome.dsn, outcome.psql, outcome.embedded, outcome.kept = dsn, psql, not given, options.keep
         print_report(console, outcome)
@@ -187,15 +134,6 @@ def _demo(dsn: str | None, options: _Options, console: Console, as_json: bool) -
         if options.keep:
             _stay(console, embedded=not given)
     return outcome.ok
-
-
-def _start_engine(console: Console, stack: contextlib.ExitStack) -> Engine:
-    begun = time.monotonic()
-    with console.status("starting PostgreSQL (the first time takes a little longer) ..."):
-        engine = stack.enter_context(Engine())
-    how = "joined the running server" if engine.joined else "started" if engine.reused else "made and started"
-    _done(console, "engine", f"embedded PostgreSQL, {how}, data in {engine.home}", begun)
-    return engine
 
 
 def _psql_of(engine: Engine) -> str | None:
@@ -209,21 +147,6 @@ def _one_at_a_time(connection: psycopg.Connection[Any]) -> None:
         raise DemoError("another demo is running on this database; wait for it, or give this one its own CAPATAZ_DSN")
 
 
-def _deploy(console: Console, dsn: str, connection: psycopg.Connection[Any]) -> None:
-    begun = time.monotonic()
-    with console.status("deploying the schema ..."):
-        deploy.migrate(dsn)
-    row = connection.execute("select current_setting('server_version'), current_database()").fetchone()
-    version, database = (row[0].split()[0], row[1]) if row else ("?", "?")
-    _done(console, "deploy", f"schema and functions are in database {database} (PostgreSQL {version})", begun)
-
-
-def _done(console: Console, what: str, text: str, begun: float) -> None:
-    line = Table.grid(padding=(0, 1))
-    line.add_row(" [green]✓[/]", f"[bold]{what:<7}[/]", f"{text} [dim]({time.monotonic() - begun:.1f} s)[/]")
-    console.print(line)
-
-
 def _stay(console: Console, *, embedded: bool) -> None:
     """Wait for Ctrl-C; the server runs and its jobs are done meanwhile."""
     what = "The server stays up and its" if embedded else "Your server's"
@@ -231,33 +154,9 @@ def _stay(console: Console, *, embedded: bool) -> None:
     try:
         while True:
             time.sleep(3600)
-    except _Interrupted:
+    except Interrupted:
         if embedded:
             console.print("\nStopping the server; its data stay for the next run.")
-
-
-class _Ticker:
-    """A thread that runs the scheduled jobs where there is no pg_cron: ``run_due_jobs()`` once a second."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="capataz-demo-tick", daemon=True)
-
-    def __enter__(self) -> _Ticker:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join(5)
-
-    def _main(self) -> None:
-        with Capataz(self._dsn, pool_size=1, application_name="capataz demo tick") as capataz:
-            while not self._stop.wait(1.0):
-                # A tick that fails is told by what stays undone; the next one is a second away.
-                with contextlib.suppress(psycopg.Error, CapatazError):
-                    capataz.run_due_jobs()
 
 
 class _Run:
@@ -327,7 +226,7 @@ class _Run:
             MODULE_NAME, RECOGNISER_VERSION, [ROBOT_TYPE], environment="demo", registration_data=REGISTRATION
         )
         self.capataz.activate_module(MODULE_NAME)
-        _done(self.console, "module", f"{module.module_id} is registered for robots of type {ROBOT_TYPE}", begun)
+        done(self.console, "module", f"{module.module_id} is registered for robots of type {ROBOT_TYPE}", begun)
 
     def _check_health(self) -> None:
         """The module's health check: does the recogniser still know a licence when it sees one?"""
@@ -354,7 +253,7 @@ class _Run:
                 raise DemoError("this machine has neither /usr/share/doc/*/copyright nor Python licence files")
             documents += make_bad_documents(self.folder)
         megabytes = sum(d.size for d in documents) / 1e6
-        _done(
+        done(
             self.console,
             "input",
             f"{len(documents) - 2} documents ({what}, {megabytes:.1f} MB), "
@@ -376,7 +275,7 @@ class _Run:
             text += f", {cached} answered from the cache at once"
         if len(documents) > robots:
             text += f"; {len(documents) - robots} are copies of others and share a robot"
-        _done(self.console, "submit", text, begun)
+        done(self.console, "submit", text, begun)
         return submitted
 
     def _work(self, facts: Facts) -> Snapshot:
@@ -405,7 +304,7 @@ class _Run:
                         )
                     time.sleep(POLL_SECONDS)
                 self.series = screen.pace.series()
-        except _Interrupted:
+        except Interrupted:
             self._interrupted(facts)
             raise
         finally:
@@ -417,7 +316,9 @@ class _Run:
     def _interrupted(self, facts: Facts) -> None:
         self.console.print("\n[bold]Interrupted.[/] Stopping the workers: what runs is finished or handed back ...")
         stubborn = self.crew.stop()
-        shot = facts.snapshot()
+        self.connection.close()  # Ctrl-C may have come in the middle of its query: it is of no use any more
+        with psycopg.connect(self.dsn, autocommit=True, application_name="capataz demo", connect_timeout=10) as fresh:
+            shot = Facts(fresh, facts.documents).snapshot()
         left = len(facts.robots) - shot.ended
         state = f"{shot.ended} robots are done, {left} wait in the queue"
         if stubborn:

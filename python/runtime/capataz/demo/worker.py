@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
-import threading
 import time
 from typing import Any
 
 from capataz.context import Context, Result, ValidationError
 from capataz.worker import Worker
 
+from .crew import stop_with_parent
 from .documents import ROBOT_TYPE
 from .licences import Audit, InvalidDocumentError
 
@@ -77,16 +76,6 @@ def make_worker(module_name: str, worker_id: str | None = None, *, concurrency: 
     return worker
 
 
-def _stop_with_parent(worker: Worker) -> None:
-    """Wait until standard input is closed, then stop; and see to it that the process really ends."""
-    while sys.stdin.buffer.read(1024):
-        pass
-    worker.stop()
-    timer = threading.Timer(GRACE_SECONDS + 10, os._exit, (1,))
-    timer.daemon = True
-    timer.start()
-
-
 def main() -> int:
     """Work until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m capataz.demo.worker", description="A worker of LegalModule.")
@@ -96,7 +85,7 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     worker = make_worker(arguments.module_name, arguments.worker_id, concurrency=arguments.concurrency)
-    threading.Thread(target=_stop_with_parent, args=(worker,), name="parent-watch", daemon=True).start()
+    stop_with_parent(worker.stop, GRACE_SECONDS)
     worker.run()
     return 0
 

@@ -1,0 +1,44 @@
+-- capataz.evaluate_health() -> integer
+--
+-- Brings the health of every module up to date where time alone changes it: modules silent for three check intervals become
+-- UNKNOWN, success rates leave their hour (specification 5.2, ADR 0016). Also drops checks older than 48 hours.
+-- Returns how many modules changed. Safe at any time, by anyone, twice at once; it waits for nobody.
+-- Locks:  module_registry rows by name (skip locked). Writes: module_registry; by trigger module_state, health_changes.
+-- Raises: nothing.
+create or replace function capataz.evaluate_health()
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_module capataz.module_registry;
+  v_status capataz.module_health_enum;
+  v_changed integer := 0;
+begin
+  delete from capataz_ops.health_checks as c
+  where c.checked_at < capataz.utc_now() - interval '48 hours';
+
+  for v_module in
+    select m.*
+    from capataz.module_registry as m
+    where m.health_status is distinct from (capataz_ops._assess_health(m)).status
+    order by m.module_name
+    for no key update skip locked
+  loop
+    v_status := (capataz_ops._assess_health(v_module)).status;
+    update capataz.module_registry as m
+    set health_status = v_status
+    where m.module_name = v_module.module_name
+      and m.health_status is distinct from v_status;
+    if found then
+      v_changed := v_changed + 1;
+    end if;
+  end loop;
+  return v_changed;
+end
+$$;
+
+comment on function capataz.evaluate_health() is
+  'Brings the health of modules up to date where time alone changes it. Run by a job.';
