@@ -19,10 +19,11 @@ def test_jobs_run_by_themselves(cron_dsn: str) -> None:
     with psycopg.connect(cron_dsn, autocommit=True) as connection:
         if not connection.execute("select from pg_extension where extname = 'pg_cron'").fetchall():
             pytest.skip("pg_cron is not installed on this server")
-        names = {row[0] for row in connection.execute("select job_name from capataz_ops.jobs").fetchall()}
-        assert {"expire_executions", "find_stragglers", "fold_counters"} <= names
+        every = pairs(connection, "select job_name, every_seconds from capataz_ops.jobs")
         scheduled = pairs(connection, "select jobname, active from cron.job")
-        assert {f"capataz_{name}" for name in names} <= scheduled.keys()
+        assert {f"capataz_{name}" for name in every} <= scheduled.keys()
+        names = {name for name, seconds in every.items() if seconds == 60}
+        assert {"expire_executions", "find_stragglers", "fold_counters", "move_waiting_robots", "warm_caches"} <= names
         # other tests of this cluster may have switched jobs off: only this database's are meant
         connection.execute("update cron.job set active = true where jobname like 'capataz\\_%'")
 
@@ -48,7 +49,7 @@ def test_jobs_run_by_themselves(cron_dsn: str) -> None:
         assert not waiting, f"not run: {waiting}; {details}"
 
         jobs = connection.execute("select job_name, last_outcome, last_error from capataz_ops.jobs").fetchall()
-        assert {row[1] for row in jobs} == {"ok"}, jobs
+        assert {row[1] for row in jobs if row[0] in names} == {"ok"}, jobs
         statuses = connection.execute(
             "select r.status::text, e.execution_state::text, e.error_category "
             "from capataz.robots as r join capataz.robot_execute as e on e.robot_id = r.robot_id "

@@ -20,7 +20,8 @@ begin
     where j.last_start_at is null
       or j.last_start_at + make_interval(secs => j.every_seconds) <= capataz.utc_now()
       or j.last_start_at > capataz.utc_now() + interval '1 hour'  -- the clock was set back
-    order by j.job_name
+    -- the one that waits for rows of modules runs while this transaction holds none: no two calls wait in a circle
+    order by j.job_name <> 'expire_executions', j.job_name
   loop
     v_started := clock_timestamp();
     job_name := v_job.job_name;

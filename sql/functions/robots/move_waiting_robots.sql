@@ -21,6 +21,7 @@ declare
   v_module record;
   v_type record;
   v_kept text;
+  v_targets text[];
   v_count integer;
   v_moved integer := 0;
 begin
@@ -82,10 +83,15 @@ begin
       ) as w
       group by w.robot_type
     loop
+      begin
+        v_targets := capataz_ops._route(v_type.robot_type, cardinality(v_type.robot_ids));
+      exception
+        when sqlstate 'RB503' then
+          continue;  -- the last of them has just become unable to take it
+      end;
       update capataz.robots as r
       set module_name = n.module_name
-      from unnest(v_type.robot_ids, capataz_ops._route(v_type.robot_type, cardinality(v_type.robot_ids)))
-        as n (robot_id, module_name)
+      from unnest(v_type.robot_ids, v_targets) as n (robot_id, module_name)
       where r.robot_id = n.robot_id
         and r.module_name = v_module.module_name
         and n.module_name <> v_module.module_name;
