@@ -16,6 +16,8 @@ drop table if exists capataz_ops.health_changes cascade;
 
 drop table if exists capataz_ops.health_checks cascade;
 
+drop table if exists capataz_ops.module_probes cascade;
+
 alter table if exists capataz_ops.module_minutes
   drop column if exists failed_checks,
   drop column if exists good_checks,
@@ -34,7 +36,9 @@ alter table if exists capataz_ops.module_state
   drop column if exists failed_checks,
   drop column if exists probe_after,
   drop column if exists cooldown_seconds,
-  drop column if exists opened_by;
+  drop column if exists lengthened_for,
+  drop column if exists opened_by,
+  add column if not exists probe_execute_id varchar(50);
 
 alter table if exists capataz_ops.module_settings
   drop column if exists breaker_max_seconds,

@@ -14,8 +14,11 @@ alter table capataz_ops.module_settings
   add column breaker_max_seconds double precision not null default 900;
 
 alter table capataz_ops.module_state
+  -- squawk-ignore ban-drop-column
+  drop column probe_execute_id,
   add column opened_by text,
   add column cooldown_seconds double precision,
+  add column lengthened_for varchar(50),
   add column probe_after timestamp,
   add column failed_checks integer not null default 0,
   add column last_response_time_ms integer,
@@ -32,6 +35,7 @@ comment on column capataz_ops.module_state.opened_by is
   'What opened the circuit breaker: failing work, failed health checks, or somebody by hand; null = closed.';
 comment on column capataz_ops.module_state.cooldown_seconds is
   'Current cool-down between probes; longer after each failed one; null = closed.';
+comment on column capataz_ops.module_state.lengthened_for is 'The failed probe that last made the cool-down longer.';
 comment on column capataz_ops.module_state.probe_after is 'Before this time an UNHEALTHY module gets no probe, UTC.';
 comment on column capataz_ops.module_state.failed_checks is 'Failed health checks in a row.';
 comment on column capataz_ops.module_state.last_response_time_ms is 'Response time of the last good check, milliseconds.';
@@ -58,6 +62,25 @@ alter table capataz_ops.module_minutes
 comment on column capataz_ops.module_minutes.retried_count is 'FAILED executions whose robot went on to another attempt.';
 comment on column capataz_ops.module_minutes.good_checks is 'Good health checks of the minute.';
 comment on column capataz_ops.module_minutes.failed_checks is 'Failed health checks of the minute.';
+
+-- A row of its own: a claim holds it until its transaction ends, and nothing that ends executions waits for it (ADR 0016)
+create table capataz_ops.module_probes (
+  module_name varchar(100) not null,
+  probe_execute_id varchar(50),
+  is_wanted boolean not null default false,
+
+  constraint module_probes_pkey primary key (module_name),
+  constraint module_probes_module_name_fkey
+    foreign key (module_name) references capataz.module_registry (module_name) on update cascade on delete cascade
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 100);
+
+comment on table capataz_ops.module_probes is 'The last probe of each circuit breaker, and whether the router owes it one.';
+comment on column capataz_ops.module_probes.is_wanted is
+  'The module has a live worker and nothing to be probed with: the next robot of its type is routed to it.';
+
+insert into capataz_ops.module_probes (module_name)
+select m.module_name
+from capataz.module_registry as m;
 
 create table capataz_ops.health_checks (
   check_id bigint generated always as identity,
@@ -112,17 +135,15 @@ create table capataz_ops.module_histograms (
 comment on table capataz_ops.module_histograms is
   'Histograms of durations (ms) and efficiency (hundredths) of COMPLETED executions: hours for 48 h, then days for 8 days.';
 
--- Caches (specification 4.3, ADR 0018): one value each, and the snapshot it was computed with. Who changes what a cache shows
--- adds a row to cache_invalidations in his transaction, which locks nothing; rows that the snapshot does not show are newer
--- than the value.
+-- Caches (specification 4.3, ADR 0018): one value each. Who changes what a cache shows adds a row to cache_invalidations in
+-- his transaction, which locks nothing; a refresh removes the rows it can see before it computes the value.
 create table capataz_ops.caches (
   cache_name text not null,
   ttl_seconds integer not null,
   value json,
   refreshed_at timestamp,
-  snapshot pg_snapshot,
-  xact_id xid8,
-  invalidation_id bigint,
+  fresh_until timestamp,
+  oldest_xact_id xid8 not null default '0',
   refresh_count bigint not null default 0,
   refresh_ms double precision,
 
@@ -131,9 +152,8 @@ create table capataz_ops.caches (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 50);
 
 comment on table capataz_ops.caches is 'Cached values, when they were computed and for how long they may be used.';
-comment on column capataz_ops.caches.snapshot is 'Transactions that the value shows.';
-comment on column capataz_ops.caches.xact_id is 'The transaction that computed the value, whose own changes it shows too.';
-comment on column capataz_ops.caches.invalidation_id is 'The last invalidation of that transaction before it computed the value.';
+comment on column capataz_ops.caches.oldest_xact_id is
+  'The oldest transaction under way when the value was computed: invalidations of earlier ones are gone, look no further back.';
 
 insert into capataz_ops.caches (cache_name, ttl_seconds)
 values ('active_modules', 300), ('routing_table', 60), ('performance_scoreboard', 600), ('system_health', 30);
@@ -147,7 +167,7 @@ create table capataz_ops.cache_invalidations (
 ) with (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 100);
 
 comment on table capataz_ops.cache_invalidations is
-  'What was changed under a cache: a row whose transaction its snapshot does not show makes the value stale.';
+  'What was changed under a cache since its value was computed: a visible row makes the value stale.';
 
 create table capataz_ops.cache_counters (
   cache_name text not null,
@@ -165,6 +185,7 @@ create table capataz_ops.routes (
   robot_type varchar(50) not null,
   module_names text[] not null,
   shares double precision[] not null,
+  probed_module text,
 
   constraint routes_pkey primary key (robot_type)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 100);

@@ -20,14 +20,17 @@ begin
       update capataz_ops.module_state as t
       set cooldown_seconds = n.cooldown_seconds,
           probe_after = v_now + make_interval(secs => n.cooldown_seconds),
-          probe_execute_id = null
+          lengthened_for = n.execute_id
       from (
-        select least(s.breaker_max_seconds, t2.cooldown_seconds * s.breaker_factor) as cooldown_seconds
+        select least(s.breaker_max_seconds, t2.cooldown_seconds * s.breaker_factor) as cooldown_seconds, e.execute_id
         from capataz_ops.module_state as t2
         join capataz_ops.module_settings as s on s.module_name = t2.module_name
-        join capataz.robot_execute as e on e.execute_id = t2.probe_execute_id
+        join capataz_ops.module_probes as p on p.module_name = t2.module_name
+        join capataz.robot_execute as e on e.execute_id = p.probe_execute_id
         where t2.module_name = NEW.module_name
           and e.execution_state = 'FAILED'
+          and e.started_at >= t2.probe_after  -- a probe of this opening
+          and e.execute_id is distinct from t2.lengthened_for
       ) as n
       where t.module_name = NEW.module_name;
     end if;
@@ -52,8 +55,7 @@ begin
           else 'checks'
         end,
         cooldown_seconds = least(s.breaker_cooldown_seconds, s.breaker_max_seconds),
-        probe_after = v_now + make_interval(secs => least(s.breaker_cooldown_seconds, s.breaker_max_seconds)),
-        probe_execute_id = null
+        probe_after = v_now + make_interval(secs => least(s.breaker_cooldown_seconds, s.breaker_max_seconds))
     from capataz_ops.module_settings as s
     where t.module_name = NEW.module_name
       and s.module_name = NEW.module_name;
@@ -62,7 +64,6 @@ begin
     set opened_by = null,
         cooldown_seconds = null,
         probe_after = null,
-        probe_execute_id = null,
         recovered_at = v_now
     where t.module_name = NEW.module_name;
   end if;

@@ -515,6 +515,8 @@ SETTINGS: list[tuple[Any, ...]] = [
     *each(("min_success_rate",), -1, 101, "90"),
     *each(("max_response_time_ms",), 0, 1.5, 2**31, "5"),
     *each(("breaker",), [], "x", 5, True, {"cooldown_seconds": -1}, {"cooldown_seconds": "30"}),
+    *each(("breaker",), {"cool_down": 1}),
+    *each(("retry_policy",), {"base": 1}),
     *each(("breaker",), {"factor": 0.5}, {"factor": 101}, {"max_seconds": -1}, {"max_seconds": 1e9}),
     *each(("retry_policy",), [], "x", 5, True),
     *each(("retry_policy",), {"base_seconds": -1}, {"base_seconds": "5"}, {"base_seconds": 1e20}),

@@ -52,6 +52,22 @@ def write_function(root: Path, name: str, body: str = "1") -> Path:
     )
 
 
+def write_view(root: Path, query: str = "select i.item_id, i.amount from capataz.items as i") -> Path:
+    return write(
+        root,
+        "functions/views/sums.sql",
+        f"""
+        -- capataz.sums; create or replace view is a comment here
+        create or replace view capataz.sums
+          with (security_invoker = true)
+        as
+        {query};
+
+        comment on view capataz.sums is 'Sums; it''s a view.';
+        """,
+    )
+
+
 def write_trigger(root: Path, condition: str = "new.amount < 0") -> Path:
     return write(
         root,
@@ -387,6 +403,57 @@ def test_busy_table_is_tried_again_then_given_up(empty: str, tree: Path) -> None
         timer.join()
     assert report.attempts > 1
     assert report.triggers_replaced == ("capataz.items _100_check",)
+
+
+# -- views ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_unchanged_view_is_left_to_its_readers(empty: str, tree: Path) -> None:
+    write_view(tree)
+    deploy.migrate(empty, root=tree)
+    with psycopg.connect(empty) as reader:
+        reader.execute("select * from capataz.sums")
+        assert deploy.migrate(empty, root=tree, table_lock_s=0.3, attempts=1).attempts == 1
+        write_view(tree, "select i.item_id, i.amount + 1 as amount from capataz.items as i")
+        with pytest.raises(DeployError, match=r"could not lock what functions/views/sums\.sql replaces"):
+            deploy.migrate(empty, root=tree, table_lock_s=0.1, attempts=1)
+    deploy.migrate(empty, root=tree)
+    run(empty, "insert into capataz.items (amount) values (1)")
+    assert rows(empty, "select amount from capataz.sums") == [(2,)]
+    assert rows(empty, "select obj_description('capataz.sums'::regclass)") == [("Sums; it's a view.",)]
+
+
+def test_a_view_changed_or_dropped_by_hand_is_put_back(empty: str, tree: Path) -> None:
+    write_view(tree)
+    deploy.migrate(empty, root=tree)
+    run(empty, "create or replace view capataz.sums as select item_id, 7 as amount from capataz.items")
+    deploy.migrate(empty, root=tree)
+    options = "select reloptions, pg_get_viewdef(oid) like '%7%' from pg_class where relname = 'sums'"
+    assert rows(empty, options) == [(["security_invoker=true"], False)]
+    run(empty, "alter view capataz.sums set (security_invoker = false)")
+    deploy.migrate(empty, root=tree)
+    assert rows(empty, options) == [(["security_invoker=true"], False)]
+    run(empty, "drop view capataz.sums")
+    deploy.migrate(empty, root=tree)
+    assert rows(empty, options) == [(["security_invoker=true"], False)]
+
+
+def test_a_view_without_its_file_is_an_orphan(empty: str, tree: Path) -> None:
+    path = write_view(tree)
+    deploy.migrate(empty, root=tree)
+    deploy.migrate(empty, root=tree)
+    path.unlink()
+    with pytest.raises(DeployError, match=r"1 view .*: capataz\.sums"):
+        deploy.migrate(empty, root=tree)
+
+
+def test_the_views_of_the_real_tree_are_left_to_their_readers(empty: str) -> None:
+    deploy.migrate(empty)
+    with psycopg.connect(empty) as reader:
+        reader.execute("select capataz.cached('routing_table'), capataz.cached('system_health')")
+        reader.execute("select count(*) from capataz.active_modules")
+        report = deploy.migrate(empty, table_lock_s=0.5, attempts=1)
+        assert report.triggers_replaced == ()
 
 
 # -- the tree is checked before anything is touched -------------------------------------------------------------------

@@ -6,6 +6,7 @@ A deploy has two phases under one session advisory lock:
    killed at any moment continues cleanly.
 2. ``sql/functions``, ``sql/triggers``, ``sql/jobs``, ``sql/grants.sql``: replaceable code, applied anew on every
    deploy in one transaction, which fails if the catalog holds a routine, view, trigger or job that no file defines.
+   Views and triggers are replaced only where they differ: replacing one locks it, or its table.
 
 :func:`migrate` does it, :func:`state` tells what a database has, :func:`build_dist` writes the same as one file for
 ``psql -f``. All raise :class:`DeployError`. Times are seconds.
@@ -289,6 +290,27 @@ def _parse_triggers(file: SqlFile) -> TriggerFile:
         else:
             code.append(statement)
     return TriggerFile(file=file, code=tuple(code), triggers=tuple(triggers), comments=tuple(comments))
+
+
+_VIEW = re.compile(r"\bcreate\s+or\s+replace\s+view\s+([\w.]+)", re.I)
+
+
+def _statements(file: SqlFile) -> list[tuple[str | None, tuple[int, int], str]]:
+    """The statements of a file; where one makes a view, its name and where that stands.
+
+    A file without a view is one piece: the server takes it at once, and counts lines in it.
+    """
+    plain = _strip_opaque(file.text)
+    if not _VIEW.search(plain):
+        return [(None, (0, 0), file.text)]
+    pieces: list[tuple[str | None, tuple[int, int], str]] = []
+    for statement in sqlparse.split(file.text):
+        bare = _strip_opaque(statement)
+        if not bare.strip(" \n\t;"):
+            continue
+        made = _VIEW.search(bare)
+        pieces.append((made.group(1).lower(), made.span(1), statement) if made else (None, (0, 0), statement))
+    return pieces
 
 
 def _job_name(file: SqlFile) -> str:
@@ -798,6 +820,7 @@ class _CodePhase:
     migrations: Sequence[str]
     replaced: list[tuple[str, str]] = field(default_factory=list)
     unchanged: int = 0
+    views_kept: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
 
     def run_with_retries(self, guard: psycopg.Connection[Any], attempts: int, tell: Progress) -> int:
@@ -822,13 +845,15 @@ class _CodePhase:
         raise AssertionError("unreachable")
 
     def run(self) -> None:
-        self.replaced, self.unchanged, self.warnings = [], 0, []
+        self.replaced, self.unchanged, self.views_kept, self.warnings = [], 0, set(), []
         execute = self.connection.execute
         execute("set local check_function_bodies = off")
         execute(f"set local lock_timeout = '{max(1, round(self.table_lock_s * 1000))}ms'".encode())
         execute("set local role capataz_owner")
         for file in self.tree.functions:
-            self.apply(file, file.text)
+            for name, span, statement in _statements(file):
+                if name is None or self.view_differs(file, name, span, statement):
+                    self.apply(file, statement)
         for trigger in self.tree.triggers:
             for statement in trigger.code:
                 self.apply(trigger.file, statement)
@@ -914,6 +939,29 @@ class _CodePhase:
         if orphans:
             raise _orphan_error("trigger", [f"{name} on {table}" for table, name in orphans], "sql/triggers")
 
+    def view_differs(self, file: SqlFile, name: str, span: tuple[int, int], statement: str) -> bool:
+        """Whether a view is new or another one: replacing it would wait for whoever reads it, and keep readers out."""
+        scratch = "capataz_ops._deploy_scratch"
+        found = self.view_definition(name)
+        if found is None:
+            return True
+        with self.connection.transaction(force_rollback=True):
+            self.apply(file, statement[: span[0]] + scratch + statement[span[1] :])
+            if self.view_definition(scratch) != found:
+                return True
+        self.views_kept.add(name)
+        return False
+
+    def view_definition(self, name: str) -> tuple[Any, ...] | None:
+        """A view as the catalog shows it: query, names and types of its columns, options."""
+        return self.connection.execute(
+            "select pg_catalog.pg_get_viewdef(c.oid), c.reloptions,"
+            "   array(select a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod)"
+            "     from pg_catalog.pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 order by a.attnum)"
+            " from pg_catalog.pg_class as c where c.oid = pg_catalog.to_regclass(%s) and c.relkind = 'v'",
+            (name,),
+        ).fetchone()
+
     def definition_of(self, definition: TriggerDefinition) -> str | None:
         """How the catalog would show the trigger: made on an empty copy of its table, which is rolled back."""
         schema, _, name = definition.table.partition(".")
@@ -947,7 +995,10 @@ class _CodePhase:
         return str(found[0]).replace(f" ON {scratch} ", f" ON {definition.table} ", 1)
 
     def check_orphans(self) -> None:
-        """Every routine and view was written by this transaction (replacing always writes), or no file defines it."""
+        """Every routine and view was written by this transaction (replacing always writes), or no file defines it.
+
+        Views that were left as they are have a file.
+        """
         rows = self.connection.execute(
             "select p.oid::regprocedure::text, n.nspname || '.' || p.proname from pg_catalog.pg_proc as p"
             " join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
@@ -968,8 +1019,9 @@ class _CodePhase:
             "     and d.objid = c.oid and d.deptype = 'e') order by 1",
             (list(SCHEMAS),),
         ).fetchall()
-        if rows:
-            raise _orphan_error("view", [str(row[0]) for row in rows], "sql/functions")
+        views = [str(row[0]) for row in rows if row[0] not in self.views_kept]
+        if views:
+            raise _orphan_error("view", views, "sql/functions")
 
     def check_scheduled_jobs(self) -> None:
         """pg_cron keeps a job per name and user, and keeps it switched off: says so; fails on jobs without a file."""

@@ -1,13 +1,13 @@
--- capataz_ops._count_cache_read(p_cache_name, p_is_hit) -> void
+-- capataz_ops._count_cache_read(p_cache_name, p_is_hit) -> text: the hits that are not yet moved
 --
--- Counts a read of a cache: in settings of the session, so that reading writes no row. A miss, and every 64th hit if a
+-- Counts a read of a cache: in settings of the session, so that reading writes no row. A miss, and every 100th hit if a
 -- minute has passed, moves what was counted into the session's own row of cache_counters, which nobody else writes while
 -- the session lives. Counts are hints: those of a session's last minute may be lost, and those that a rollback undoes are.
 -- Locks: none that it would wait for.
 -- Writes: cache_counters, now and then, and never in a transaction that is read only or not READ COMMITTED.
 -- Raises: nothing.
 create or replace function capataz_ops._count_cache_read(p_cache_name text, p_is_hit boolean)
-  returns void
+  returns text
   language plpgsql
   volatile
   security invoker
@@ -27,9 +27,8 @@ begin
   end if;
   if p_is_hit then
     v_hits := v_hits + 1;
-    if v_hits % 64 <> 0 then
-      v_text := set_config(v_hits_setting, v_hits::text, false);
-      return;
+    if v_hits % 100 <> 0 then
+      return set_config(v_hits_setting, v_hits::text, false);
     end if;
   end if;
 
@@ -75,8 +74,8 @@ begin
       v_text := set_config('capataz.counted_' || p_cache_name, v_second::text, false);
     end if;
   end if;
-  v_text := set_config(v_hits_setting, v_hits::text, false);
   v_text := set_config('capataz.misses_' || p_cache_name, v_misses::text, false);
+  return set_config(v_hits_setting, v_hits::text, false);
 end
 $$;
 

@@ -1,11 +1,12 @@
 -- capataz.cached(p_cache_name) -> json
 --
--- The value of a cache (specification 4.3, ADR 0018): active_modules (5 min), routing_table (1 min), performance_scoreboard
--- (10 min), system_health (30 s). A stale value is refreshed by one caller; until his transaction ends the others get the
--- previous value at once. Computed for the caller alone, and not stored: where there is no value; where the previous one
--- is older than two lifetimes; where the caller himself has changed what it shows; and, once it is stale, in a transaction
--- that is read only or not READ COMMITTED. Never waits.
--- Locks:  caches row (skip locked). Writes: caches, cache_invalidations and routes at a refresh; cache_counters now and then.
+-- The value of a cache (specification 4.3, ADR 0018): active_modules (5 min), routing_table (1 min),
+-- performance_scoreboard (10 min), system_health (30 s). A stale value is refreshed by one caller; until his transaction
+-- ends the others get the previous value at once. Computed for the caller alone, and not stored: where there is no value;
+-- where the previous one is older than two lifetimes; where the caller himself has changed what it shows; and, once it is
+-- stale, in a transaction that is read only or not READ COMMITTED. Never waits.
+-- Locks:  caches row (skip locked).
+-- Writes: caches, cache_invalidations and routes at a refresh; cache_counters now and then.
 -- Raises: RB400 no name, RB404 unknown cache.
 create or replace function capataz.cached(p_cache_name text)
   returns json

@@ -20,6 +20,7 @@ as $$
 declare
   v_state capataz.execution_state_enum;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   update capataz.robot_execute as e
   set execution_state = p_to
   where e.execute_id = p_execute_id

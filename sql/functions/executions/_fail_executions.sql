@@ -16,6 +16,7 @@ as $$
 declare
   v_now constant timestamp := capataz.utc_now();
 begin
+  perform set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   perform set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true);  -- see the triggers robots__executions
   return query
   with ended as (

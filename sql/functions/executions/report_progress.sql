@@ -36,6 +36,7 @@ declare
   v_state capataz.execution_state_enum;
   v_progress smallint;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   if num_nulls(
     p_progress_percentage, p_current_step, p_step_category, p_completed_steps, p_total_steps, p_step_details,
     p_cpu_usage_percent, p_memory_usage_mb, p_disk_io_mb, p_network_io_mb, p_items_processed, p_external_api_calls,

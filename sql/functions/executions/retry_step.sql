@@ -17,6 +17,7 @@ as $$
 declare
   v_execution record;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   if p_error_message is null then
     raise exception using
       errcode = 'RB400',

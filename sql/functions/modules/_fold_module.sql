@@ -117,9 +117,23 @@ begin
       window_from = v_from,
       -- a fold that takes long (many dead deltas under an old snapshot) is done more seldom
       next_write_at = clock_timestamp() + interval '1 second' + 20 * (clock_timestamp() - v_started),
-      -- a success closes the circuit breaker, whatever opened it, unless a new run of failures came after it (ADR 0016)
-      opened_by = case when v_moved.succeeded then null else s.opened_by end,
-      failed_checks = case when v_moved.succeeded and s.opened_by = 'checks' then 0 else s.failed_checks end
+      -- a success closes the circuit breaker, unless a new run of failures came after it; what checks opened is closed by
+      -- its probe alone: what was in flight says nothing about the time since (ADR 0016)
+      opened_by = case when v_moved.succeeded and s.opened_by = 'hand' then 'work' else s.opened_by end,
+      failed_checks = case
+        when v_moved.succeeded
+          and s.opened_by = 'checks'
+          and exists (
+            select
+            from capataz_ops.module_probes as p
+            join capataz.robot_execute as e on e.execute_id = p.probe_execute_id
+            where p.module_name = p_module_name
+              and e.execution_state = 'COMPLETED'
+              and e.started_at >= s.probe_after
+          )
+          then 0
+        else s.failed_checks
+      end
   where s.module_name = p_module_name
   returning s.processed_count, s.processed_ms, coalesce(v_moved.succeeded, false) and v_is_unhealthy as is_closing
   into v_state;

@@ -44,6 +44,23 @@ begin
   end if;
 
   for v_rule in
+    select o.field, k.key
+    from (
+      values
+        (v_retry, 'retry_policy', array['base_seconds', 'factor', 'max_seconds', 'jitter']),
+        (v_breaker, 'breaker', array['cooldown_seconds', 'factor', 'max_seconds'])
+    ) as o (given, field, known)
+    cross join jsonb_object_keys(o.given) as k (key)
+    where k.key <> all (o.known)
+  loop
+    raise exception using
+      errcode = 'RB400',
+      message = format('registration_data.%s.%s is not known', v_rule.field, left(v_rule.key, 60)),
+      detail = format('%s has the key "%s".', v_rule.field, left(v_rule.key, 60)),
+      hint = 'See the settings of a module in docs/operations.md.';
+  end loop;
+
+  for v_rule in
     select r.field, r.given, r.is_integer, r.lowest, r.highest
     from (
       values

@@ -1,7 +1,7 @@
 -- capataz_ops._store_settings(p_settings) -> void
 --
 -- Stores the typed settings of a module, and the row of its totals where there is none yet.
--- Locks:  module_settings row. Writes: module_settings, module_state. Raises: nothing.
+-- Locks:  module_settings row. Writes: module_settings, module_state, module_probes. Raises: nothing.
 create or replace function capataz_ops._store_settings(p_settings capataz_ops.module_settings)
   returns void
   language plpgsql
@@ -32,6 +32,10 @@ begin
     breaker_max_seconds = excluded.breaker_max_seconds;
 
   insert into capataz_ops.module_state (module_name)
+  values (p_settings.module_name)
+  on conflict (module_name) do nothing;
+
+  insert into capataz_ops.module_probes (module_name)
   values (p_settings.module_name)
   on conflict (module_name) do nothing;
 end

@@ -26,6 +26,7 @@ begin
     and (
       m.last_health_check is null
       or m.last_health_check <= capataz.utc_now() - make_interval(secs => s.health_check_interval_seconds)
+      or m.last_health_check > capataz.utc_now()  -- the clock was set back
     )
   order by m.last_health_check nulls first, m.module_name
   limit coalesce(p_limit, 1000);

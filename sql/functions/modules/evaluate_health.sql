@@ -1,7 +1,7 @@
 -- capataz.evaluate_health() -> integer
 --
 -- Brings the health of every module up to date where time alone changes it: modules silent for three check intervals become
--- UNKNOWN, success rates leave their hour (specification 5.2, ADR 0016). Also drops checks older than 48 hours.
+-- UNKNOWN, success rates leave their hour (specification 5.2, ADR 0016). Also drops checks older than 48 hours, and changes of health older than 400 days.
 -- Returns how many modules changed. Safe at any time, by anyone, twice at once; it waits for nobody.
 -- Locks:  module_registry rows by name (skip locked). Writes: module_registry; by trigger module_state, health_changes.
 -- Raises: nothing.
@@ -19,6 +19,9 @@ declare
 begin
   delete from capataz_ops.health_checks as c
   where c.checked_at < capataz.utc_now() - interval '48 hours';
+
+  delete from capataz_ops.health_changes as c
+  where c.changed_at < capataz.utc_now() - interval '400 days';
 
   for v_module in
     select m.*

@@ -41,8 +41,9 @@ begin
     m.module_name, m.is_active, m.health_status, h.reason, h.changed_at, t.opened_by, t.probe_after,
     exists (
       select
-      from capataz.robot_execute as p
-      where p.execute_id = t.probe_execute_id
+      from capataz_ops.module_probes as q
+      join capataz.robot_execute as p on p.execute_id = q.probe_execute_id
+      where q.module_name = m.module_name
         and p.completed_at is null
     ),
     t.failed_checks, m.consecutive_failures, m.last_health_check, e.in_flight, s.max_concurrency, w.waiting

@@ -68,7 +68,7 @@ begin
   where f.module_name = p_module_name
     and f.minute > date_trunc('minute', v_now) - interval '24 hours';
 
-  v_module.last_health_check := greatest(v_now, v_module.last_health_check);
+  v_module.last_health_check := v_now;
   if not p_healthy then
     v_module.last_error_message := coalesce(left(p_error_message, 10000), 'health check failed');
   end if;

@@ -13,6 +13,7 @@ declare
   v_released integer;
 begin
   perform capataz_ops._lock_robots_of(p_execute_ids);
+  perform set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   perform set_config('capataz.paired', pg_current_xact_id_if_assigned()::text, true);  -- see the triggers robots__executions
   with ended as (
     update capataz.robot_execute as e

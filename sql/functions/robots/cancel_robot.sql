@@ -17,6 +17,7 @@ as $$
 declare
   v_robot record;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   perform capataz_ops._check_text('robot_id', p_robot_id, 50, true);
 
   select r.status, r.error_category into v_robot

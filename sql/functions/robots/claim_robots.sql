@@ -101,17 +101,18 @@ begin
   end if;
 
   if v_module.health_status = 'UNHEALTHY' then
+    if exists (
+      select from capataz_ops.module_state as s where s.module_name = p_module_name and s.probe_after > v_now
+    ) then
+      return;
+    end if;
     -- the row lock keeps a second probe out until this one is committed
-    perform
-    from capataz_ops.module_state as s
-    where s.module_name = p_module_name
-      and coalesce(s.probe_after <= v_now, true)
-    for no key update skip locked;
+    perform from capataz_ops.module_probes as p where p.module_name = p_module_name for no key update skip locked;
     if not found or exists (
       select
-      from capataz_ops.module_state as s
-      join capataz.robot_execute as e on e.execute_id = s.probe_execute_id
-      where s.module_name = p_module_name
+      from capataz_ops.module_probes as p
+      join capataz.robot_execute as e on e.execute_id = p.probe_execute_id
+      where p.module_name = p_module_name
         and e.completed_at is null
     ) then
       return;
@@ -168,11 +169,12 @@ begin
       coalesce(p_timeout_seconds, v_module.timeout_seconds), p_worker_id, v_module.max_concurrency is not null
     from claimed as c
   ), probed as (
-    update capataz_ops.module_state as s
-    set probe_execute_id = c.execute_id
+    update capataz_ops.module_probes as p
+    set probe_execute_id = c.execute_id,
+        is_wanted = false
     from claimed as c
     where v_is_probe
-      and s.module_name = p_module_name
+      and p.module_name = p_module_name
   )
   select
     c.robot_id, c.execute_id::varchar(50), c.robot_type, c.priority, c.input_data, c.retry_count + 1, c.correlation_id,

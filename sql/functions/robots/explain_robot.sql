@@ -28,8 +28,9 @@ begin
   from capataz.module_registry as m
   join capataz_ops.module_settings as s on s.module_name = m.module_name
   join capataz_ops.module_state as t on t.module_name = m.module_name
+  left join capataz_ops.module_probes as q on q.module_name = m.module_name
   left join capataz.robot_execute as p
-    on p.execute_id = t.probe_execute_id
+    on p.execute_id = q.probe_execute_id
     and p.completed_at is null
   where m.module_name = v_robot.module_name;
 

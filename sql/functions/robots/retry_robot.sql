@@ -13,6 +13,7 @@ as $$
 declare
   v_status capataz.robot_status_enum;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   perform capataz_ops._check_text('robot_id', p_robot_id, 50, true);
 
   update capataz.robots as r

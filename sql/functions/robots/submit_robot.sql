@@ -44,6 +44,7 @@ declare
   v_request capataz_ops.robot_request;
   v_module_name text := p_module_name;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   -- one expression for the usual call; which rule is broken is looked up only where one is
   if (
     p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'

@@ -27,6 +27,7 @@ declare
   v_inserted text[];
   v_wanted integer;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   if p_robots is null or jsonb_typeof(p_robots) <> 'array' then
     raise exception using
       errcode = 'RB400',
