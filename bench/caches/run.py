@@ -6,7 +6,8 @@ Each type of robot is supported by two modules in a hundred, and the type ALL by
 history and one in ten waits. ``--clients`` pgbench clients claim and complete batches of 5 of random modules, in all at
 most ``--rate`` batches a second (0: as many as they can; then the figures are mostly those of the scheduler), and the
 jobs run as `capataz tick` runs them. One more client measures: the answer to a call on an open connection, JSON left as
-text. A submit is compared with one that names a module: the next of those that support the type, in turn.
+text; `select 1` shows what the machine itself takes. A submit is compared with one that names a module: the next of
+those that support the type, in turn.
 """
 
 from __future__ import annotations
