@@ -57,7 +57,8 @@ grant execute on function
   capataz.fail_executions(jsonb),
   capataz.heartbeat_worker(text, text, jsonb),
   capataz.stop_worker(text),
-  capataz.record_health_check(text, boolean, bigint, text)
+  capataz.record_health_check(text, boolean, bigint, text),
+  capataz.record_due_health_check(text, boolean, bigint, text)
   to capataz_worker, capataz_operator, capataz_admin;
 
 -- operator: steer

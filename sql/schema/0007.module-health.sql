@@ -31,6 +31,8 @@ alter table capataz_ops.module_state
   -- squawk-ignore constraint-missing-not-valid
   add constraint module_state_failed_checks_check check (failed_checks >= 0);
 
+comment on table capataz_ops.module_state is
+  'Exact totals of a module (count, milliseconds), when its row was last written, its failed checks, circuit breaker and scoring.';
 comment on column capataz_ops.module_state.opened_by is
   'What opened the circuit breaker: failing work, failed health checks, or somebody by hand; null = closed.';
 comment on column capataz_ops.module_state.cooldown_seconds is
@@ -38,7 +40,7 @@ comment on column capataz_ops.module_state.cooldown_seconds is
 comment on column capataz_ops.module_state.lengthened_for is 'The failed probe that last made the cool-down longer.';
 comment on column capataz_ops.module_state.probe_after is 'Before this time an UNHEALTHY module gets no probe, UTC.';
 comment on column capataz_ops.module_state.failed_checks is 'Failed health checks in a row.';
-comment on column capataz_ops.module_state.last_response_time_ms is 'Response time of the last good check, milliseconds.';
+comment on column capataz_ops.module_state.last_response_time_ms is 'Response time of the last check, milliseconds; null = not told.';
 comment on column capataz_ops.module_state.recovered_at is 'When the circuit breaker last closed, UTC.';
 comment on column capataz_ops.module_state.last_scored_at is 'When the scoring last had enough samples, UTC.';
 comment on column capataz_ops.module_state.score_samples is 'Ended executions of 24 h at the last scoring.';

@@ -13,6 +13,7 @@ as $$
 declare
   v_now constant timestamp := capataz.utc_now();
   v_assessed record;
+  v_opened_by text;
   v_reason text;
 begin
   if NEW.health_status is not distinct from OLD.health_status then
@@ -39,10 +40,14 @@ begin
 
   select a.status, a.reason into v_assessed
   from capataz_ops._assess_health(NEW) as a;
+  -- activate_module has closed the breaker already; a success has not
+  select t.opened_by into v_opened_by
+  from capataz_ops.module_state as t
+  where t.module_name = NEW.module_name;
   v_reason := case
     when v_assessed.status is distinct from NEW.health_status then 'set by hand'
     when OLD.health_status = 'UNHEALTHY' and NEW.last_health_check is not distinct from OLD.last_health_check then
-      'an execution succeeded, or the module was activated'
+      case when v_opened_by is null then 'the module was activated' else 'an execution succeeded' end
         || case when NEW.health_status = 'HEALTHY' then '' else '; ' || v_assessed.reason end
     else v_assessed.reason
   end;

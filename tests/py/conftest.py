@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from capataz import deploy
+from support import Session, Sessions, sessions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,6 +137,19 @@ def connect(dsn: str) -> Iterator[Callable[..., Connection]]:
     yield open_one
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture
+def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
+    """``new_session()`` opens a session whose calls can be made to wait."""
+    with sessions(connect) as make:
+        yield make
+
+
+@pytest.fixture
+def b(a: Session, new_session: Sessions) -> Session:
+    """The session that comes second; ``a``, the first, is each module's own."""
+    return new_session()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ and the invariants that hold in every database at every moment.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -389,3 +392,23 @@ def checksums(connection: Connection) -> dict[str, str]:
 def names_field(message: str, field: str) -> bool:
     """Whether a message names this argument (less p_)."""
     return re.search(rf"\b{re.escape(field)}\b", message) is not None
+
+
+def run_machine(machine: type[RuleBasedStateMachine], connection: Connection, *, steps: int) -> None:
+    """Lets hypothesis drive a state machine on a database.
+
+    The same walks every time, unless CAPATAZ_MACHINE_EXAMPLES asks for so many new ones (of CAPATAZ_MACHINE_STEPS).
+    """
+    run_state_machine_as_test(
+        type(f"Bound{machine.__name__}", (machine,), {"connection": connection}),
+        settings=settings(
+            max_examples=int(os.environ.get("CAPATAZ_MACHINE_EXAMPLES", "40")),
+            stateful_step_count=int(os.environ.get("CAPATAZ_MACHINE_STEPS", str(steps))),
+            deadline=None,
+            derandomize="CAPATAZ_MACHINE_EXAMPLES" not in os.environ,
+            database=None,
+            print_blob=True,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

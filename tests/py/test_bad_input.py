@@ -64,6 +64,12 @@ VALID: dict[str, dict[str, Any]] = {
     "move_waiting_robots": {},
     "pause_execution": {"p_execute_id": "{execution}"},
     "rebuild_derived": {},
+    "record_due_health_check": {
+        "p_module_name": MODULE,
+        "p_healthy": True,
+        "p_response_time_ms": 5,
+        "p_error_message": "none",
+    },
     "record_health_check": {
         "p_module_name": MODULE,
         "p_healthy": True,

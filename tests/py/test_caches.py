@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,7 +26,6 @@ from support import (
     install_clock,
     pairs,
     register,
-    sessions,
     shift_clock,
 )
 
@@ -40,24 +39,11 @@ STALE = "select s.is_stale from capataz.cache_statistics() as s where s.cache_na
 
 
 @pytest.fixture
-def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
-    """``new_session()`` opens a session whose calls can be made to wait."""
-    with sessions(connect) as make:
-        yield make
-
-
-@pytest.fixture
 def a(db: Connection, new_session: Sessions) -> Session:
     """The session that comes first; there is module A, the caches are warm, and the clock can be moved."""
     install_clock(db)
     register(db, "A")
     db.execute("select capataz.warm_caches()")
-    return new_session()
-
-
-@pytest.fixture
-def b(a: Session, new_session: Sessions) -> Session:
-    """The session that comes second."""
     return new_session()
 
 

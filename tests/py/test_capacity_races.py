@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -28,7 +28,6 @@ from support import (
     register,
     result_of,
     robot,
-    sessions,
     shift_clock,
     submit,
 )
@@ -37,13 +36,6 @@ COMPLETE = "select capataz.complete_execution(%s)::text"
 CLAIM = f"select c.robot_id, c.execute_id from capataz.claim_robots('{MODULE}', 100) as c"
 SET_LIMIT = f"select from capataz.register_module('{MODULE}', '1.0', array['OCR'], p_registration_data => %s)"
 FOLD = "select capataz.fold_counters()"
-
-
-@pytest.fixture
-def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
-    """``new_session()`` opens a session whose calls can be made to wait."""
-    with sessions(connect) as make:
-        yield make
 
 
 @pytest.fixture

@@ -5,89 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
-RUNTIME = Path(__file__).resolve().parents[2] / "python" / "runtime"
+from demos import Demo, demos, one, wait_until
+
 DOCUMENTS = 60  # enough for a worker to be killed among them
-
-
-class Demo:
-    """A running ``python -m capataz.demo``."""
-
-    def __init__(self, dsn: str | None, *arguments: str, state: Path | None = None) -> None:
-        environment = {key: value for key, value in os.environ.items() if key != "CAPATAZ_DSN"}
-        environment["PYTHONPATH"] = str(RUNTIME)
-        if dsn:
-            environment["CAPATAZ_DSN"] = dsn
-        if state:
-            environment["CAPATAZ_STATE"] = str(state)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "capataz.demo", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
-        self.workers: list[psutil.Process] = []
-
-    def end(self, timeout: float = 120) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=timeout)
-        return self.process.returncode, out, err
-
-    def wait_for_workers(self, number: int) -> None:
-        """Wait until so many worker processes run, and remember them."""
-        me = psutil.Process(self.process.pid)
-
-        def there() -> bool:
-            self.workers = [p for p in me.children() if "capataz.demo.worker" in " ".join(p.cmdline())]
-            return len(self.workers) >= number
-
-        wait_until(there)
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Demo]]:
-    """``start(dsn, *arguments)`` starts a demo; whatever is left of it is killed after the test."""
-    started: list[Demo] = []
-
-    def begin(dsn: str | None, *arguments: str, **options: Any) -> Demo:
-        demo = Demo(dsn, *arguments, **options)
-        started.append(demo)
-        return demo
-
-    yield begin
-    for demo in started:
-        for process in demo.workers:
-            if process.is_running():
-                process.kill()
-        if demo.process.poll() is None:
-            demo.process.kill()
-            demo.process.communicate()
-
-
-def one(dsn: str, query: str) -> Any:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute(query).fetchone()
-        assert row is not None
-        return row[0]
+    """``start(dsn, *arguments)`` starts a demo."""
+    with demos("capataz.demo") as begin:
+        yield begin
 
 
 ACTIVE = (

@@ -4,85 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 import pytest
 
 from capataz.demo.failover.facts import Evidence, Probe, _judge
 from capataz.models import HealthChange
+from demos import Demo, demos, one, wait_until
 
-RUNTIME = Path(__file__).resolve().parents[2] / "python" / "runtime"
 SHORT = ("--seconds", "8", "--json")
 ACTIVE = "select count(*) from capataz.robot_execute where completed_at is null"
 
 
-class Demo:
-    """A running ``python -m capataz.demo.failover``."""
-
-    def __init__(self, dsn: str, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "capataz.demo.failover", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "CAPATAZ_DSN": dsn, "PYTHONPATH": str(RUNTIME)},
-            start_new_session=True,
-        )
-        self.workers: list[psutil.Process] = []
-
-    def end(self, timeout: float = 200) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=timeout)
-        return self.process.returncode, out, err
-
-    def find_workers(self) -> int:
-        me = psutil.Process(self.process.pid)
-        self.workers = [p for p in me.children() if "capataz.demo.failover.worker" in " ".join(p.cmdline())]
-        return len(self.workers)
-
-
 @pytest.fixture
 def start() -> Iterator[Callable[..., Demo]]:
-    """``start(dsn, *arguments)`` starts a demo; whatever is left of it is killed after the test."""
-    started: list[Demo] = []
-
-    def begin(dsn: str, *arguments: str) -> Demo:
-        demo = Demo(dsn, *arguments)
-        started.append(demo)
-        return demo
-
-    yield begin
-    for demo in started:
-        for process in demo.workers:
-            if process.is_running():
-                process.kill()
-        if demo.process.poll() is None:
-            demo.process.kill()
-            demo.process.communicate()
-
-
-def one(dsn: str, query: str) -> Any:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute(query.encode()).fetchone()
-        assert row is not None
-        return row[0]
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+    """``start(dsn, *arguments)`` starts a demo."""
+    with demos("capataz.demo.failover") as begin:
+        yield begin
 
 
 def assert_all_held(code: int, out: str, err: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,7 +24,6 @@ from support import (
     module_row,
     register,
     result_of,
-    sessions,
     shift_clock,
     submit,
 )
@@ -35,23 +34,10 @@ CHECK = f"select capataz.record_health_check('{MODULE}', %s)"
 
 
 @pytest.fixture
-def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
-    """``new_session()`` opens a session whose calls can be made to wait."""
-    with sessions(connect) as make:
-        yield make
-
-
-@pytest.fixture
 def a(db: Connection, new_session: Sessions) -> Session:
     """The session that comes first; the database has a module, and the clock can be moved."""
     install_clock(db)
     register(db, health_failure_threshold=3, failure_threshold=3)
-    return new_session()
-
-
-@pytest.fixture
-def b(a: Session, new_session: Sessions) -> Session:
-    """The session that comes second."""
     return new_session()
 
 
@@ -71,6 +57,24 @@ def test_two_failed_checks_at_once_both_count(db: Connection, a: Session, b: Ses
     second = b.start_and_wait_for_lock(CHECK, [False])
     a.commit()
     result_of(second)
+    assert state(db)["failed_checks"] == 2
+    check_invariants(db)
+
+
+def test_of_two_probers_at_once_one_counts(db: Connection, a: Session, b: Session) -> None:
+    due = f"select capataz.record_due_health_check('{MODULE}', false)"
+    a.begin()
+    assert a.rows(due) == [("DEGRADED",)]
+    second = b.start_and_wait_for_lock(due)
+    a.commit()
+    assert result_of(second) == [(None,)]
+    assert state(db)["failed_checks"] == 1
+    shift_clock(db, 60)
+    a.begin()
+    a.rows(due)
+    second = b.start_and_wait_for_lock(due)
+    a.rollback()
+    assert result_of(second) == [("DEGRADED",)], "the first was undone"
     assert state(db)["failed_checks"] == 2
     check_invariants(db)
 

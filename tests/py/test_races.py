@@ -10,7 +10,7 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -35,7 +35,6 @@ from support import (
     register,
     result_of,
     robot,
-    sessions,
     shift_clock,
     submit,
 )
@@ -52,23 +51,10 @@ SUBMIT_KEY = (
 
 
 @pytest.fixture
-def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
-    """``new_session()`` opens a session whose calls can be made to wait."""
-    with sessions(connect) as make:
-        yield make
-
-
-@pytest.fixture
 def a(db: Connection, new_session: Sessions) -> Session:
     """The session that comes first; the database has a module, and the clock can be moved."""
     install_clock(db)
     register(db)
-    return new_session()
-
-
-@pytest.fixture
-def b(a: Session, new_session: Sessions) -> Session:
-    """The session that comes second."""
     return new_session()
 
 
@@ -1143,6 +1129,7 @@ def test_storm_of_all_functions_leaves_everything_consistent(
                     "record_health_check",
                     call("select capataz.record_health_check(%s, %s)", module, source.random() < 0.5),
                 ),
+                (2, "record_due_health_check", call("select capataz.record_due_health_check(%s, true)", module)),
                 (2, "evaluate_health", call("select capataz.evaluate_health()")),
                 (2, "move_waiting_robots", call("select capataz.move_waiting_robots()")),
                 (1, "due_health_checks", call("select from capataz.due_health_checks()")),

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from support import Connection, Session, Sessions, assert_refused, install_clock, pairs, register, sessions, shift_clock
+from support import Connection, Session, Sessions, assert_refused, install_clock, pairs, register, shift_clock
 
 SHARES = "select module_name, share from capataz.routing_table where robot_type = 'OCR'"
 ROUTE = "select capataz.route_robot('OCR')"
 UNHEALTHY = "update capataz.module_registry set health_status = 'UNHEALTHY' where module_name = %s"
 SUBMIT = "select s.module_name from capataz.submit_robot('OCR') as s"
-
-
-@pytest.fixture
-def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
-    """``new_session()`` opens a session whose calls can be made to wait."""
-    with sessions(connect) as make:
-        yield make
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ CAPATAZ_MACHINE_EXAMPLES sets the number of examples (40), CAPATAZ_MACHINE_STEPS
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +17,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,7 +24,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -39,6 +36,7 @@ from support import (
     execution,
     install_clock,
     register,
+    run_machine,
     shift_clock,
     submit,
 )
@@ -1107,20 +1105,7 @@ for _name, _times in {
 
 def test_random_walk_agrees_with_the_model(db: Connection) -> None:
     install_clock(db)
-    machine = type("BoundWalk", (Walk,), {"connection": db})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=int(os.environ.get("CAPATAZ_MACHINE_EXAMPLES", "40")),
-            stateful_step_count=int(os.environ.get("CAPATAZ_MACHINE_STEPS", "30")),
-            deadline=None,
-            derandomize="CAPATAZ_MACHINE_EXAMPLES" not in os.environ,
-            database=None,
-            print_blob=True,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(Walk, db, steps=30)
 
 
 @pytest.mark.parametrize("step_back", [0, -60])

@@ -11,19 +11,17 @@ CAPATAZ_MACHINE_EXAMPLES sets the number of examples (40), CAPATAZ_MACHINE_STEPS
 from __future__ import annotations
 
 import math
-import os
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from support import (
     Connection,
@@ -35,7 +33,7 @@ from support import (
     install_clock,
     module_row,
     register,
-    sessions,
+    run_machine,
     submit,
 )
 
@@ -321,20 +319,7 @@ for _name, _times in {"work": 2, "import_history": 2, "check_health": 1, "delete
 
 def test_figures_of_24_hours_are_exact(db: Connection) -> None:
     install_clock(db)
-    machine = type("BoundActivity", (Activity,), {"connection": db})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=int(os.environ.get("CAPATAZ_MACHINE_EXAMPLES", "40")),
-            stateful_step_count=int(os.environ.get("CAPATAZ_MACHINE_STEPS", "40")),
-            deadline=None,
-            derandomize="CAPATAZ_MACHINE_EXAMPLES" not in os.environ,
-            database=None,
-            print_blob=True,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(Activity, db, steps=40)
 
 
 SHARES = ("0", "0.01", "0.05", "0.5", "0.9", "0.95", "0.99", "1")
@@ -376,13 +361,6 @@ def test_buckets_are_exact_at_their_bounds(db: Connection) -> None:
         "select v, capataz_ops._bucket(v) from unnest(%s::integer[]) as v order by v", [values]
     ).fetchall()
     assert found == [(value, bucket_of(value)) for value in values]
-
-
-@pytest.fixture
-def new_session(connect: Callable[..., Connection]) -> Iterator[Sessions]:
-    """``new_session()`` opens a session whose calls can be made to wait."""
-    with sessions(connect) as make:
-        yield make
 
 
 def samples(connection: Connection) -> int:

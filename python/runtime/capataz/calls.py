@@ -189,6 +189,9 @@ _DEACTIVATE_MODULE = _one("deactivate_module", "module_name reason", Module)
 _RECORD_HEALTH_CHECK: Statement[ModuleHealth] = _value(
     "record_health_check", "module_name healthy response_time_ms error_message"
 )
+_RECORD_DUE_HEALTH_CHECK: Statement[ModuleHealth | None] = _value(
+    "record_due_health_check", "module_name healthy response_time_ms error_message"
+)
 _DUE_HEALTH_CHECKS = _many("due_health_checks", "limit", DueHealthCheck)
 _EVALUATE_HEALTH: Statement[int] = _value("evaluate_health", "")
 _MODULE_HEALTH = _many("module_health", "module_name", ModuleState)
@@ -260,6 +263,21 @@ def record_health_check(
         NotFound: there is no such module.
     """
     return Call(_RECORD_HEALTH_CHECK, (module_name, healthy, response_time_ms, error_message))
+
+
+def record_due_health_check(
+    module_name: str,
+    healthy: bool,
+    *,
+    response_time_ms: int | None = None,
+    error_message: str | None = None,
+) -> Call[ModuleHealth | None]:
+    """The same where the module's check is still due; None where it is not: somebody else was quicker.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_RECORD_DUE_HEALTH_CHECK, (module_name, healthy, response_time_ms, error_message))
 
 
 def due_health_checks(*, limit: int | None = None) -> Call[list[DueHealthCheck]]:

@@ -5,11 +5,10 @@
     Prober("postgresql://localhost/work").run()      # or: capataz probe
 
 The database says which modules are due (``due_health_checks``) and what a result means for a module's health
-(``record_health_check``); here is only the asking. An answer is good if its status is 2xx and it is there in time.
+(``record_due_health_check``); here is only the asking. An answer is good if its status is 2xx and it is there in time.
 
-Any number of probers may run. One that finds, before it records, that a module's check was recorded by somebody else
-meanwhile (another prober, or the module itself) drops its own result, so that a failing endpoint is not counted twice.
-Two that look at the same instant may still both record.
+Any number of probers may run: the database records a result only while the module's check is still due, so that of
+several answers, one counts.
 """
 
 from __future__ import annotations
@@ -351,24 +350,22 @@ class Prober:
     async def _record(
         self, module: DueHealthCheck, answer: Answer, ask: Callable[[Call[Any], bool], Coroutine[Any, Any, Any]]
     ) -> Probed:
-        """Record an answer, unless somebody has recorded another since the module was found due."""
+        """Record an answer; the database leaves it out where somebody has recorded another meanwhile."""
         name = module.module_name
         health: ModuleHealth | None = None
         note: str | None = None
         try:
-            (state,) = await ask(calls.module_health(name), True)
-            if state.last_health_check != module.last_health_check:
+            health = await ask(
+                calls.record_due_health_check(
+                    name,
+                    answer.healthy,
+                    response_time_ms=answer.response_time_ms,
+                    error_message=answer.error_message,
+                ),
+                False,
+            )
+            if health is None:
                 note = "somebody else was quicker"
-            else:
-                health = await ask(
-                    calls.record_health_check(
-                        name,
-                        answer.healthy,
-                        response_time_ms=answer.response_time_ms,
-                        error_message=answer.error_message,
-                    ),
-                    False,
-                )
         except NotFound:
             note = "no longer registered"
         except ConnectionLostError:

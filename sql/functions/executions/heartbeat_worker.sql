@@ -14,13 +14,7 @@ begin
   perform capataz_ops._check_text('worker_id', p_worker_id, 100, true);
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
   perform capataz_ops._check_json('info', p_info, true);
-  if not exists (select from capataz.module_registry as m where m.module_name = p_module_name) then
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', p_module_name),
-      detail = format('module_name is "%s".', p_module_name),
-      hint = 'Register it with register_module.';
-  end if;
+  perform capataz_ops._require_module(p_module_name);
 
   insert into capataz_ops.workers as w (worker_id, module_name, info)
   values (p_worker_id, p_module_name, coalesce(p_info, '{}'))

@@ -150,21 +150,13 @@ begin
   from (
     select
       least(greatest(v_window.failed_count, 0), 2147483647)::integer as error_count_24h,
-      case
-        when v_window.completed_count + v_window.failed_count > 0
-          then round(100 * v_window.completed_count / (v_window.completed_count + v_window.failed_count), 2)
-        else 100.00
-      end as success_rate_24h,
+      capataz_ops._percentage(v_window.completed_count, v_window.failed_count) as success_rate_24h,
       case
         when v_window.completed_count > 0
           then least(round(v_window.completed_ms / v_window.completed_count), 2147483647)::integer
         else 0
       end as avg_processing_time_ms,
-      case
-        when v_window.good_checks + v_window.failed_checks > 0
-          then round(100 * v_window.good_checks / (v_window.good_checks + v_window.failed_checks), 2)
-        else 100.00
-      end as uptime_percentage_24h,
+      capataz_ops._percentage(v_window.good_checks, v_window.failed_checks) as uptime_percentage_24h,
       least(greatest(v_state.processed_count, 0), 2147483647)::integer as total_robots_processed,
       least(round(greatest(v_state.processed_ms, 0) / 3600000.0, 2), 999999.99) as total_processing_time_hours,
       least(

@@ -15,11 +15,7 @@ begin
     from capataz.module_registry as m
     where m.module_name = p_module_name
   ) then
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', left(p_module_name, 100)),
-      detail = format('module_name is "%s".', left(p_module_name, 100)),
-      hint = 'Register it with register_module.';
+    perform capataz_ops._raise_unknown_module(p_module_name);
   end if;
 end
 $$;

@@ -17,11 +17,7 @@ begin
 
   -- failures not yet folded must not count after the reset
   if not capataz_ops._fold_module(p_module_name, true) then
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', p_module_name),
-      detail = format('module_name is "%s".', p_module_name),
-      hint = 'Register it with register_module.';
+    perform capataz_ops._raise_unknown_module(p_module_name);
   end if;
 
   update capataz_ops.module_state as t

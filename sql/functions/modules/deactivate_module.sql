@@ -21,11 +21,7 @@ begin
   where m.module_name = p_module_name
   returning m.* into v_row;
   if not found then
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', p_module_name),
-      detail = format('module_name is "%s".', p_module_name),
-      hint = 'Register it with register_module.';
+    perform capataz_ops._raise_unknown_module(p_module_name);
   end if;
 
   v_row.registration_data := v_row.registration_data - 'api_keys';

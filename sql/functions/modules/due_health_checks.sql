@@ -20,14 +20,9 @@ begin
   return query
   select m.module_name, m.health_endpoint, m.last_health_check
   from capataz.module_registry as m
-  join capataz_ops.module_settings as s on s.module_name = m.module_name
   where m.is_active
     and m.health_endpoint is not null
-    and (
-      m.last_health_check is null
-      or m.last_health_check <= capataz.utc_now() - make_interval(secs => s.health_check_interval_seconds)
-      or m.last_health_check > capataz.utc_now()  -- the clock was set back
-    )
+    and capataz_ops._is_check_due(m.module_name, m.last_health_check)
   order by m.last_health_check nulls first, m.module_name
   limit coalesce(p_limit, 1000);
 end

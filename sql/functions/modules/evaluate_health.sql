@@ -13,9 +13,7 @@ create or replace function capataz.evaluate_health()
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_module capataz.module_registry;
-  v_status capataz.module_health_enum;
-  v_changed integer := 0;
+  v_changed integer;
 begin
   delete from capataz_ops.health_checks as c
   where c.checked_at < capataz.utc_now() - interval '48 hours';
@@ -23,22 +21,18 @@ begin
   delete from capataz_ops.health_changes as c
   where c.changed_at < capataz.utc_now() - interval '400 days';
 
-  for v_module in
-    select m.*
+  with other as materialized (
+    select m.module_name, (capataz_ops._assess_health(m)).status as health_status
     from capataz.module_registry as m
     where m.health_status is distinct from (capataz_ops._assess_health(m)).status
     order by m.module_name
     for no key update skip locked
-  loop
-    v_status := (capataz_ops._assess_health(v_module)).status;
-    update capataz.module_registry as m
-    set health_status = v_status
-    where m.module_name = v_module.module_name
-      and m.health_status is distinct from v_status;
-    if found then
-      v_changed := v_changed + 1;
-    end if;
-  end loop;
+  )
+  update capataz.module_registry as m
+  set health_status = o.health_status
+  from other as o
+  where m.module_name = o.module_name;
+  get diagnostics v_changed = row_count;
   return v_changed;
 end
 $$;

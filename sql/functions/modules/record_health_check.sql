@@ -19,67 +19,8 @@ create or replace function capataz.record_health_check(
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_now constant timestamp := capataz.utc_now();
-  v_module capataz.module_registry;
-  v_window record;
 begin
-  perform capataz_ops._check_text('module_name', p_module_name, 100, true);
-  perform capataz_ops._check_number('response_time_ms', p_response_time_ms, 0, 2147483647);
-  if p_healthy is null then
-    raise exception using
-      errcode = 'RB400',
-      message = 'healthy is required',
-      detail = 'healthy is null.',
-      hint = 'Give true or false.';
-  end if;
-
-  -- this lock makes it the only fold and the only check of the module
-  select m.* into v_module
-  from capataz.module_registry as m
-  where m.module_name = p_module_name
-  for no key update;
-  if not found then
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', left(p_module_name, 100)),
-      detail = format('module_name is "%s".', left(p_module_name, 100)),
-      hint = 'Register it with register_module.';
-  end if;
-
-  insert into capataz_ops.health_checks (module_name, checked_at, is_healthy, response_time_ms, error_message)
-  values (p_module_name, v_now, p_healthy, p_response_time_ms, left(p_error_message, 10000));
-
-  insert into capataz_ops.module_minutes as f (module_name, minute, good_checks, failed_checks)
-  values (
-    p_module_name, date_trunc('minute', v_now), case when p_healthy then 1 else 0 end, case when p_healthy then 0 else 1 end
-  )
-  on conflict (module_name, minute) do update set
-    good_checks = f.good_checks + excluded.good_checks,
-    failed_checks = f.failed_checks + excluded.failed_checks;
-
-  update capataz_ops.module_state as t
-  set failed_checks = case when p_healthy then 0 else least(t.failed_checks::bigint + 1, 2147483647) end,
-      last_response_time_ms = p_response_time_ms
-  where t.module_name = p_module_name;
-
-  select sum(f.good_checks) as good_checks, sum(f.failed_checks) as failed_checks into v_window
-  from capataz_ops.module_minutes as f
-  where f.module_name = p_module_name
-    and f.minute > date_trunc('minute', v_now) - interval '24 hours';
-
-  v_module.last_health_check := v_now;
-  if not p_healthy then
-    v_module.last_error_message := coalesce(left(p_error_message, 10000), 'health check failed');
-  end if;
-  v_module.health_status := (capataz_ops._assess_health(v_module)).status;
-  update capataz.module_registry as m
-  set last_health_check = v_module.last_health_check,
-      uptime_percentage_24h = round(100 * v_window.good_checks / (v_window.good_checks + v_window.failed_checks), 2),
-      last_error_message = v_module.last_error_message,
-      health_status = v_module.health_status
-  where m.module_name = p_module_name;
-  return v_module.health_status;
+  return capataz_ops._record_health_check(p_module_name, p_healthy, p_response_time_ms, p_error_message, false);
 end
 $$;
 

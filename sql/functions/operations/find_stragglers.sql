@@ -19,6 +19,7 @@ declare
   v_now constant timestamp := capataz.utc_now();
   v_found integer;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   with passed as (
     select r.module_name, r.priority, min(r.available_at) as available_at, max(r.available_at) as last_available_at
     from capataz.robots as r

@@ -79,7 +79,7 @@ begin
     end if;
   end loop;
 
-  for v_module in
+  with other as materialized (
     select m.module_name, u.utilization
     from (
       select
@@ -96,11 +96,11 @@ begin
     where m.capacity_utilization is distinct from u.utilization
     order by m.module_name
     for no key update of m skip locked
-  loop
-    update capataz.module_registry as m
-    set capacity_utilization = v_module.utilization
-    where m.module_name = v_module.module_name;
-  end loop;
+  )
+  update capataz.module_registry as m
+  set capacity_utilization = o.utilization
+  from other as o
+  where m.module_name = o.module_name;
   return v_folded;
 end
 $$;

@@ -17,11 +17,7 @@ begin
   from capataz.module_registry as m
   where m.module_name = p_module_name;
   if not found then
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', left(p_module_name, 100)),
-      detail = format('module_name is "%s".', left(p_module_name, 100)),
-      hint = 'Register it with register_module.';
+    perform capataz_ops._raise_unknown_module(p_module_name);
   elsif not v_module.is_active then
     raise exception using
       errcode = 'RB503',

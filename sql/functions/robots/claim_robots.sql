@@ -62,11 +62,7 @@ begin
   where m.module_name = p_module_name;
   if not found then
     perform capataz_ops._check_text('module_name', p_module_name, 100, true);
-    raise exception using
-      errcode = 'RB404',
-      message = format('no module "%s"', p_module_name),
-      detail = format('module_name is "%s".', p_module_name),
-      hint = 'Register it with register_module.';
+    perform capataz_ops._raise_unknown_module(p_module_name);
   end if;
 
   -- The sweep: two index probes that find nothing, as a rule. The order, with sorts off, leaves the planner only the index

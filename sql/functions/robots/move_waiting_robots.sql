@@ -27,6 +27,7 @@ declare
   v_moved integer := 0;
   v_wanted boolean := false;
 begin
+  perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   for v_module in
     select
       m.module_name, m.supported_robot_types, coalesce(t.probe_after, v_now) as probe_after,

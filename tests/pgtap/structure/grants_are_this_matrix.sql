@@ -13,7 +13,7 @@ from (
     ('{admin,operator,producer}', '{submit_robot,submit_robots,route_robot,cancel_robot}'),
     ('{admin,operator,worker}',
      '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
-       fail_executions,heartbeat_worker,stop_worker,record_health_check}'),
+       fail_executions,heartbeat_worker,stop_worker,record_health_check,record_due_health_check}'),
     ('{admin,operator}',
      '{retry_robot,pause_execution,resume_execution,expire_executions,activate_module,deactivate_module,fold_counters,
        find_stragglers,evaluate_health,score_modules,due_health_checks,move_waiting_robots,warm_caches,run_due_jobs,run_job}'),

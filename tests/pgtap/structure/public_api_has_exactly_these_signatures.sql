@@ -100,6 +100,10 @@ values
     ('rebuild_derived',
      '',
      'void'),
+    ('record_due_health_check',
+     'p_module_name text, p_healthy boolean, p_response_time_ms bigint DEFAULT NULL::bigint, '
+     'p_error_message text DEFAULT NULL::text',
+     'capataz.module_health_enum'),
     ('record_health_check',
      'p_module_name text, p_healthy boolean, p_response_time_ms bigint DEFAULT NULL::bigint, '
      'p_error_message text DEFAULT NULL::text',

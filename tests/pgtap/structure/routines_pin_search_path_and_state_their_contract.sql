@@ -1,11 +1,11 @@
 -- Catalog-wide rules for routines (style 2.18 to 2.20); they hold for tomorrow's routine too.
 begin;
-select plan(13);
+select plan(14);
 
 create temporary view routines as
 select
   p.oid, p.oid::regprocedure::text as signature, p.proname::text as name, p.pronamespace::regnamespace::text as schema_name,
-  p.prosecdef, p.provolatile, p.proparallel, p.proconfig, p.prorettype, p.proowner::regrole::text as owner, p.prokind, l.lanname,
+  p.prosrc, p.prosecdef, p.provolatile, p.proparallel, p.proconfig, p.prorettype, p.proowner::regrole::text as owner, p.prokind, l.lanname,
   obj_description(p.oid, 'pg_proc') as comment
 from pg_proc as p
 join pg_language as l on l.oid = p.prolang
@@ -67,6 +67,17 @@ select is_empty(
     union all
     select signature from routines where schema_name = 'capataz_ops' and name !~ '^(_|tg_)'$$,
   'internals begin with _ and live in capataz_ops; what is public does neither'
+);
+
+-- whoever writes robots or executions for a caller must not trust the caller's settings (ADR 0008)
+select set_eq(
+  $$select name from routines
+    where prorettype <> 'trigger'::regtype
+      and prosrc ~ '(update|insert into|delete from) capataz\.(robots|robot_execute)\M'
+      and prosrc !~ 'set_config\(''capataz\.derived'''$$,
+  -- called by those that do, by triggers after plain SQL, or for has_permit alone
+  array['_close_executions', '_open_executions', '_settle_robots', '_insert_robot', '_submit_keyed', '_submit_ordered', '_reconcile_permits'],
+  'every routine that writes robots or executions empties capataz.derived first, or sets it'
 );
 
 select * from finish();

@@ -7,24 +7,28 @@ from collections.abc import Sequence
 from rich.text import Text
 
 BARS = "▁▂▃▄▅▆▇█"
+ASCII_BARS = "_.-:=+*#"
 
 
-def sparkline(completed: Sequence[float], failed: Sequence[float] = (), *, top: float = 0.0) -> Text:
+def sparkline(
+    completed: Sequence[float], failed: Sequence[float] = (), *, top: float = 0.0, unicode: bool = True
+) -> Text:
     """Return one bar per value, the height of what ended: red where half or more failed, yellow where some did.
 
     Zero has the lowest bar to itself, so that little can be told from nothing. ``top``: the highest bar stands for so
-    much or more, so that several can be compared.
+    much or more, so that several can be compared. ``unicode``: whether the terminal knows the bars.
     """
     failures = [*failed, *[0.0] * (len(completed) - len(failed))]
     totals = [good + bad for good, bad in zip(completed, failures, strict=True)]
     top = max(top, *totals, 0.0)
+    bars = BARS if unicode else ASCII_BARS
     line = Text()
     for total, bad in zip(totals, failures, strict=True):
         if total <= 0:
-            line.append(BARS[0], style="dim")
+            line.append(bars[0], style="dim")
             continue
-        level = max(1, round(total / top * (len(BARS) - 1)))
-        line.append(BARS[level], style="red" if 2 * bad >= total else "yellow" if bad else "green")
+        level = max(1, round(total / top * (len(bars) - 1)))
+        line.append(bars[level], style="red" if 2 * bad >= total else "yellow" if bad else "green")
     return line
 
 

@@ -15,9 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from capataz.cli.spark import sparkline
+
 from .documents import Document
 from .facts import LostAttempt, Row
-from .screen import sparkline
 
 __all__ = ["Outcome", "print_report"]
 
@@ -229,7 +230,7 @@ def _work(outcome: Outcome, unicode: bool) -> list[RenderableType]:
             rows.append(
                 (
                     "throughput",
-                    Text.assemble((sparkline(outcome.series, 60, unicode=unicode), "cyan"), f"  peak {peak:.0f}/s"),
+                    Text.assemble(sparkline(outcome.series[-60:], unicode=unicode), f"  peak {peak:.0f}/s"),
                 )
             )
         if outcome.tiers:

@@ -10,15 +10,17 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from capataz.cli.spark import sparkline
+
+from .drawn import Drawn, Told
 from .facts import ActiveRobot, Snapshot, WorkerCount
 
-__all__ = ["LiveScreen", "Picture", "PlainScreen", "Screen", "WorkerLine", "make_screen", "sparkline"]
+__all__ = ["LiveScreen", "Picture", "PlainScreen", "Screen", "WorkerLine", "make_screen"]
 
 _STEPS = ("INIT", "VALIDATION", "PROCESSING", "FINALIZATION")
 _SLOT = 0.5  # seconds of one bar of the sparkline
@@ -30,14 +32,6 @@ _MARKS = {
     "good": ("✓", "green"),
     "bad": ("!", "bold red"),
 }
-
-
-def sparkline(values: Sequence[float], width: int, *, unicode: bool = True) -> str:
-    """The last ``width`` values as little bars."""
-    bars = "▁▂▃▄▅▆▇█" if unicode else "_.-:=+*#"
-    shown = list(values)[-width:]
-    top = max(shown, default=0.0) or 1.0
-    return "".join(bars[min(len(bars) - 1, round(v / top * (len(bars) - 1)))] for v in shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +101,18 @@ class _Pace:
         return sum(recent) / len(recent) if recent else 0.0
 
 
-class PlainScreen:
+class PlainScreen(Told):
     """One line per event, and one every two seconds: for logs, pipes and CI."""
 
     def __init__(self, console: Console, interval: float = 2.0) -> None:
-        self._console = console
+        super().__init__(console)
         self._interval = interval
         self._begun = time.monotonic()
         self._next = 0.0
         self.pace = _Pace()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def _line(self, text: str) -> None:
-        self._console.print(
-            f"{time.monotonic() - self._begun:6.1f} s  {text}", markup=False, highlight=False, soft_wrap=True
-        )
-
     def event(self, kind: str, text: str) -> None:
-        self._line(text if kind != "bad" else f"! {text}")
+        self.line(time.monotonic() - self._begun, text if kind != "bad" else f"! {text}")
 
     def show(self, picture: Picture) -> None:
         self.pace.note(picture.shot.ended)
@@ -140,44 +121,24 @@ class PlainScreen:
         self._next = time.monotonic() + self._interval
         shot = picture.shot
         working = sum(line.state in ("working", "idle") for line in picture.workers)
-        self._line(
+        self.line(
+            time.monotonic() - self._begun,
             f"{shot.ended}/{picture.total} robots done ({shot.status.get('FAILED', 0)} failed), "
             f"{shot.status.get('PROCESSING', 0)} under way, {shot.status.get('RETRYING', 0)} waiting for a retry, "
-            f"{shot.retried} retried, {self.pace.rate():.0f}/s, {working} workers"
+            f"{shot.retried} retried, {self.pace.rate():.0f}/s, {working} workers",
         )
 
 
-class LiveScreen:
+class LiveScreen(Drawn):
     """A picture that is drawn anew a few times a second."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._unicode = (console.encoding or "").lower().startswith("utf")
         self._events: deque[tuple[float, str, str]] = deque(maxlen=_EVENTS)
         self._begun = time.monotonic()
         self._picture: Picture | None = None
-        self._live: Live | None = None
         self.pace = _Pace()
-
-    def __enter__(self) -> Self:
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._render,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def event(self, kind: str, text: str) -> None:
         self._events.append((time.monotonic() - self._begun, kind, text))
@@ -188,7 +149,7 @@ class LiveScreen:
 
     # --- drawing
 
-    def _render(self) -> RenderableType:
+    def render(self) -> RenderableType:
         picture = self._picture
         if picture is None:
             return self._event_lines()
@@ -241,7 +202,7 @@ class LiveScreen:
             line.append(f"{label}   ", style="default" if value else "dim")
         series = self.pace.series()
         line.append("\n     ")
-        line.append(sparkline(series, 40, unicode=self._unicode) or " ", style="cyan")
+        line.append_text(sparkline(series[-40:], unicode=self._unicode) or Text(" "))
         line.append(f" {self.pace.rate():.0f} robots/s", style="bold")
         return line
 

@@ -13,7 +13,7 @@ select results_eq(
   $$select from_status::text, to_status::text, reason, changed_at from capataz_ops.health_changes where module_name = 'H' order by change_id$$,
   $$values
     ('UNKNOWN', 'UNHEALTHY', '2 executions failed in a row: it broke', '2026-03-10 12:00:00'::timestamp),
-    ('UNHEALTHY', 'HEALTHY', 'an execution succeeded, or the module was activated', '2026-03-10 12:01:00'),
+    ('UNHEALTHY', 'HEALTHY', 'the module was activated', '2026-03-10 12:01:00'),
     ('HEALTHY', 'UNHEALTHY', 'set by hand', '2026-03-10 12:01:00')$$,
   'three changes'
 );

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +18,7 @@ from capataz.cli.output import coloured
 from capataz.cli.spark import meter, sparkline
 from capataz.cli.views import probing
 
+from ..drawn import Drawn, Told
 from .facts import SLOT, Shot
 
 __all__ = ["CHAPTERS", "LiveScreen", "Picture", "PlainScreen", "Screen", "make_screen"]
@@ -61,28 +61,17 @@ class Screen(Protocol):
         """Show how far the run is."""
 
 
-class PlainScreen:
+class PlainScreen(Told):
     """One line per event, and one every three seconds: for logs, pipes and CI."""
 
     def __init__(self, console: Console, begun: float, interval: float = 3.0) -> None:
-        self._console = console
+        super().__init__(console)
         self._begun = begun
         self._interval = interval
         self._next = 0.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def _line(self, at: float, text: str) -> None:
-        self._console.print(f"{at:6.1f} s  {text}", markup=False, highlight=False, soft_wrap=True)
-
     def event(self, at: float, kind: str, text: str) -> None:
-        self._line(at, text)
+        self.line(at, text)
 
     def show(self, picture: Picture) -> None:
         if time.monotonic() < self._next:
@@ -93,37 +82,16 @@ class PlainScreen:
             f"{picture.shot.done(name)} done"
             for name, state in picture.shot.states.items()
         )
-        self._line(time.monotonic() - self._begun, modules)
+        self.line(time.monotonic() - self._begun, modules)
 
 
-class LiveScreen:
+class LiveScreen(Drawn):
     """A picture that is drawn anew a few times a second."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._events: deque[tuple[float, str, str]] = deque(maxlen=_EVENTS)
         self._picture: Picture | None = None
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._render,
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def event(self, at: float, kind: str, text: str) -> None:
         self._events.append((at, kind, text))
@@ -133,7 +101,7 @@ class LiveScreen:
 
     # --- drawing
 
-    def _render(self) -> RenderableType:
+    def render(self) -> RenderableType:
         picture = self._picture
         if picture is None:
             return self._event_lines()
