@@ -168,7 +168,7 @@ def test_planted_tables_functions_and_operators_are_not_used(db: Connection, log
         "insert into capataz_ops.module_grants values ('x', 'Beta', now(), 'x')",
         "copy capataz.robots to program 'cat'",
         "select nextval('capataz.robots_seq')",
-        "lock table capataz.robots in access exclusive mode",
+        "begin; lock table capataz.robots in access exclusive mode",
         "truncate capataz.robots",
     ],
 )
