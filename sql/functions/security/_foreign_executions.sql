@@ -12,7 +12,7 @@ create or replace function capataz_ops._foreign_executions(p_execute_ids text[],
 as $$
 begin
   if p_modules is null then
-    return '{}';
+    return '{}'::text[];
   end if;
   return array(
     select e.execute_id::text

@@ -13,7 +13,7 @@ begin
   raise exception using
     errcode = 'RB401',
     message = 'the API key is not valid',
-    detail = 'It is missing, unknown, expired or revoked.',
+    detail = format('What %s gave is missing, unknown, expired or revoked.', capataz_ops._caller()),
     hint = 'Give a valid key; an admin issues one with issue_api_key.';
 end
 $$;

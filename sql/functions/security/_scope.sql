@@ -19,7 +19,7 @@ create or replace function capataz_ops._scope(p_scope text)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_caller constant name := capataz_ops._caller();
+  v_caller constant name := capataz_ops._caller()::name;
 begin
   if current_setting('is_superuser') = 'on' then
     return null;

@@ -12,7 +12,7 @@ create or replace function capataz_ops._sees_payload(p_module_name text)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_caller constant name := capataz_ops._caller();
+  v_caller constant name := capataz_ops._caller()::name;
   v_granted text[];
 begin
   if current_setting('is_superuser') = 'on' then
