@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -96,11 +96,10 @@ def make_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
-        await database.open()
         try:
             yield
         finally:
-            await database.close()
+            database.close()
             audit.close()
 
     app: ASGIApp = Router(
@@ -337,15 +336,8 @@ class Gateway:
             if member is not None and type(member.value) is str:
                 setattr(record, named, member.value[:100])
         names, values = function.arguments(given)
-        if once is None:
-            answer = await self._database.call(who, function, names, values)
-        else:
-            request = hashlib.sha256(
-                json.dumps(
-                    [function.name, {name: given[name].value for name in names}], sort_keys=True, separators=(",", ":")
-                ).encode()
-            ).hexdigest()
-            answer = await self._database.call_once(who, function, names, values, name=once, request=request)
+        request = None if once is None else (once, _digest(function.name, names, given))
+        answer = await self._database.call(who, function, names, values, once=request)
         _note(record, function.shape, answer)
         headers = {"Idempotency-Replayed": "true"} if answer.replayed else None
         return Response(answer.body, media_type="application/json", headers=headers)
@@ -415,6 +407,12 @@ def _key(request: Request) -> str:
     if len(given) > 1 or scheme.lower() != "bearer" or KEY.fullmatch(key) is None:
         raise unauthorized(given=True)
     return key
+
+
+def _digest(name: str, names: Sequence[str], given: Mapping[str, Value]) -> str:
+    """SHA-256 of a call: the same for the same arguments, however they are written."""
+    request = [name, {argument: given[argument].value for argument in names}]
+    return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _is_text(value: Any) -> bool:

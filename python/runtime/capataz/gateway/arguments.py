@@ -30,6 +30,7 @@ _TIME: Final = re.compile(
 )
 _ESCAPES: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_ARRAY_SPECIAL: Final = re.compile(r'["\\]')
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 
 
@@ -72,12 +73,15 @@ class Parameter:
     max_length: int | None = None
     values: tuple[str, ...] | None = None
 
-    def encode(self, given: Value) -> Any:
-        """The SQL argument, as text (a list of texts for ``text[]``).
+    def encode(self, given: Value) -> bytes:
+        """The SQL argument, in PostgreSQL's text form.
 
         Raises:
             Problem: it does not fit.
         """
+        return self._encode(given).encode()
+
+    def _encode(self, given: Value) -> str:
         value, kind = given.value, self.kind
         if kind == "text":
             return self._text(value)
@@ -95,7 +99,7 @@ class Parameter:
             return self._time(value)
         if not isinstance(value, list) or not all(type(element) is str for element in value):
             raise self._wrong("an array of texts")
-        return value
+        return "{" + ",".join(f'"{_ARRAY_SPECIAL.sub(_escape, element)}"' for element in value) + "}"
 
     def _wrong(self, wanted: str) -> Problem:
         return invalid(
@@ -148,6 +152,10 @@ class Parameter:
         except (ValueError, OverflowError):
             raise self._wrong("a time such as 2026-01-31T08:00:00Z") from None
         return time.replace(tzinfo=None).isoformat()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "\\" + found.group()
 
 
 def parse_object(body: bytes) -> dict[str, Value]:

@@ -147,9 +147,9 @@ class Function:
     parameters: Mapping[str, Parameter]
     shape: Shape
     columns: tuple[Column, ...]
-    _statements: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False, compare=False)
+    _statements: dict[tuple[str, ...], bytes] = field(default_factory=dict, repr=False, compare=False)
 
-    def arguments(self, given: Mapping[str, Value]) -> tuple[tuple[str, ...], list[Any]]:
+    def arguments(self, given: Mapping[str, Value]) -> tuple[tuple[str, ...], list[bytes]]:
         """The names that are given, in the order of the parameters, and their SQL arguments. null is as good as absent.
 
         Raises:
@@ -173,19 +173,21 @@ class Function:
     def _hint(self) -> str:
         return f"Arguments: {', '.join(self.parameters)}." if self.parameters else "It takes none."
 
-    def statement(self, names: tuple[str, ...]) -> str:
+    def statement(self, names: tuple[str, ...]) -> bytes:
         """The SQL of a call with these arguments: one row (answer as JSON text, ids of robots, rows)."""
         found = self._statements.get(names)
         if found is None:
             if len(self._statements) >= 256:  # callers choose which arguments they give: not without end
                 self._statements.clear()
-            found = self._statements[names] = self._build(names)
+            found = self._statements[names] = self._build(names).encode()
         return found
 
     def _build(self, names: Sequence[str]) -> str:
         arguments = sql.SQL(", ").join(
-            sql.SQL("{} => %s::{}").format(sql.Identifier("p_" + name), sql.SQL(_cast(self.parameters[name].kind)))
-            for name in names
+            sql.SQL("{} => {}::{}").format(
+                sql.Identifier("p_" + name), sql.SQL(f"${place}"), sql.SQL(_cast(self.parameters[name].kind))
+            )
+            for place, name in enumerate(names, 1)
         )
         call = sql.SQL("capataz.{}({})").format(sql.Identifier(self.name), arguments)
         if self.shape == "nothing":
@@ -208,23 +210,27 @@ class Function:
         ids = [name for name in _IDS if any(column.name == name for column in self.columns)]
         key = sql.SQL("s.{}::text").format(sql.Identifier(ids[0])) if ids else sql.SQL("null::text")
         if self.shape == "row":
-            return _text(sql.SQL("select pg_catalog.row_to_json(s)::text, array[{}], 1 from {}").format(key, rows))
+            return _text(
+                sql.SQL(
+                    "select pg_catalog.row_to_json(s)::text, pg_catalog.json_build_array({})::text, 1 from {}"
+                ).format(key, rows)
+            )
         return _text(
             sql.SQL(
-                "select coalesce(pg_catalog.json_agg(s)::text, '[]'), (array_agg({}))[1:{}], count(*) from {}"
+                "select coalesce(pg_catalog.json_agg(s)::text, '[]'), pg_catalog.to_json((array_agg({}))[1:{}])::text,"
+                " count(*) from {}"
             ).format(key if ids else sql.SQL("null::text"), sql.Literal(_AUDITED), rows)
         )
 
-    def answer(self, text: str) -> bytes:
+    def answer(self, text: bytes) -> bytes:
         """The body of the answer, from the statement's JSON text."""
         if self.shape == "row":
-            return text.encode()
-        name = "rows" if self.shape == "rows" else "result"
-        return f'{{"{name}":{text}}}'.encode()
+            return text
+        return b'{"%s":%s}' % (b"rows" if self.shape == "rows" else b"result", text)
 
 
 def _cast(kind: Kind) -> str:
-    return f"pg_catalog.{kind}" if " " not in kind else "double precision"
+    return f"pg_catalog.{kind}" if kind in ("text", "text[]", "jsonb") else kind  # the others are keywords
 
 
 def _text(composed: sql.Composable) -> str:

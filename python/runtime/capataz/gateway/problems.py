@@ -13,10 +13,9 @@ from http import HTTPStatus
 from typing import Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from ..link import is_passing
+from .lines import BusyError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -121,18 +120,11 @@ def is_repeatable(error: BaseException) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate in _REPEATABLE
 
 
-def is_lost(error: BaseException, connection: psycopg.AsyncConnection[object]) -> bool:
-    """Whether the connection is of no more use."""
-    return isinstance(error, psycopg.OperationalError) and (
-        connection.closed or connection.info.transaction_status == TransactionStatus.UNKNOWN
-    )
-
-
 def from_error(error: Exception) -> Problem:
     """What the caller is told about an exception."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed):
+    if isinstance(error, BusyError):
         return unavailable("the gateway is busy", "Try again in a second.", error)
     if isinstance(error, TimeoutError):
         return unavailable("the call took too long", "Try again, or ask for less at once.", error)
