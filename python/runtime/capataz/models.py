@@ -89,6 +89,7 @@ class Module:
     enterprise_features: Json
     registered_at: datetime
     updated_at: datetime
+    max_concurrency: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ class Robot:
     started_at: datetime | None
     completed_at: datetime | None
     available_at: datetime
+    compliance_context: Json | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ create or replace function capataz_ops._key_of_caller(p_scope text)
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
-  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_principal constant text := current_setting('capataz.principal', true);

@@ -1,19 +1,16 @@
 -- capataz_ops._caller() -> text
 --
 -- The role on whose behalf a SECURITY DEFINER function runs: the role set by `set role`, else the session's (ADR 0003).
--- PL/pgSQL, because it is called by every function: its expression is planned once a session, not at every call.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._caller()
   returns text
-  language plpgsql
+  language sql
   stable
   parallel safe
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-begin
-  return coalesce(nullif(pg_catalog.current_setting('role'), 'none'), session_user);
-end
+  select coalesce(nullif(pg_catalog.current_setting('role'), 'none'), session_user)
 $$;
 
 comment on function capataz_ops._caller() is 'The role that called the outermost function.';
