@@ -1,4 +1,4 @@
-"""What the tests of the gateway share: a database with two modules and their keys, and a gateway in a process of its own."""
+"""What the tests of the gateway share: a database with two modules and their keys, and a gateway in a process."""
 
 from __future__ import annotations
 
@@ -41,12 +41,16 @@ class Gateway:
 
     def lines(self, reference: str | None = None) -> list[dict[str, Any]]:
         """The audit log, or the lines with this reference."""
-        found = [json.loads(line) for line in self.audit.read_text("ascii").splitlines()]
+        text = self.audit.read_text("ascii") if self.audit.exists() else ""
+        found = [json.loads(line) for line in text.splitlines()]
         return [line for line in found if reference in (None, line["reference"])]
 
     def line(self, answer: httpx.Response) -> dict[str, Any]:
-        """The audit line of an answer."""
-        (line,) = self.lines(answer.headers["capataz-reference"])
+        """The audit line of an answer. It is written once the answer is sent."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := self.lines(answer.headers["capataz-reference"])) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (line,) = found
         return line
 
     def logged(self, text: str) -> str:

@@ -32,10 +32,11 @@ from . import docs
 from .arguments import Value, parse_object
 from .audit import AuditLog, Record
 from .catalog import IDEMPOTENT, unknown_function
-from .database import Admitted, Answer, Database
+from .database import Admitted, Answer, Database, StaleError
 from .openapi import document
 from .problems import (
     MEDIA_TYPE,
+    STATUSES,
     Problem,
     from_error,
     http_problem,
@@ -182,9 +183,10 @@ def _log(problem: Problem, record: Record) -> None:
     shown: dict[str, Any] = {"reference": record.reference, "function": record.function, "error": str(cause)}
     if isinstance(cause, psycopg.Error):
         shown["sqlstate"] = cause.sqlstate
+    is_refusal = isinstance(cause, psycopg.Error) and cause.sqlstate in STATUSES
     unexpected = problem.code == "INTERNAL" and not isinstance(cause, psycopg.Error)
     logger.log(
-        logging.ERROR if problem.status >= 500 else logging.INFO,
+        logging.ERROR if problem.status >= 500 and not is_refusal else logging.INFO,
         "%s",
         json.dumps(shown),
         exc_info=cause if unexpected else None,
@@ -281,7 +283,7 @@ class Gateway:
         function = await self._database.function(name)
         who = await self._admit(key, record)
         if function is None:
-            raise unknown_function(name, ())
+            raise unknown_function(name)
         record.function = function.name
         once = request.headers.get("idempotency-key")
         if once is not None:
@@ -328,16 +330,24 @@ class Gateway:
     async def _call(
         self, name: str, given: Mapping[str, Value], who: Admitted, record: Record, once: str | None
     ) -> Response:
-        function = await self._database.function(name)
-        if function is None:
-            raise unknown_function(name, ())
         for named in ("robot_id", "execute_id", "module_name"):
             member = given.get(named)
             if member is not None and type(member.value) is str:
                 setattr(record, named, member.value[:100])
-        names, values = function.arguments(given)
-        request = None if once is None else (once, _digest(function.name, names, given))
-        answer = await self._database.call(who, function, names, values, once=request)
+        newer = False
+        while True:
+            function = await self._database.function(name, newer=newer)
+            if function is None:
+                raise unknown_function(name)
+            names, values = function.arguments(given)
+            request = None if once is None else (once, _digest(name, names, given))
+            try:
+                answer = await self._database.call(who, function, names, values, once=request)
+                break
+            except StaleError as error:
+                if newer:
+                    raise unavailable("the function has just changed", "Try again.", error) from None
+                newer = True
         _note(record, function.shape, answer)
         headers = {"Idempotency-Replayed": "true"} if answer.replayed else None
         return Response(answer.body, media_type="application/json", headers=headers)

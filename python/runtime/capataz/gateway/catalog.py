@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -323,7 +323,6 @@ def _split(comment: str) -> tuple[str, tuple[str, ...]]:
     return re.sub(r"\s*(?:RB\d{3}(?:, )?)+\.\s*$", "", comment), codes
 
 
-def unknown_function(name: str, known: Iterable[str]) -> Problem:
+def unknown_function(name: str) -> Problem:
     """There is no such function, or not for the gateway."""
-    del known
     return Problem(404, "RB404", f'there is no function "{name[:60]}"', "See /openapi.json.")

@@ -25,7 +25,7 @@ from ..client import connect_options
 from ..link import one_line
 from .catalog import Catalog, Function, read_catalog
 from .lines import Arguments, Line, Lines, Statement
-from .problems import is_repeatable
+from .problems import is_inside, is_repeatable
 
 logger = logging.getLogger("capataz.gateway")
 
@@ -47,6 +47,14 @@ _ACT: Final = (
 _BEGIN: Final = b"select capataz.begin_idempotent($1, $2, $3)"
 _FINISH: Final = b"select capataz.finish_idempotent($1, $2)"
 _VERSION: Final = b"select capataz.deployed_version()"
+
+
+# no such function (with these arguments, or columns), or no longer for the gateway
+_CHANGED: Final = frozenset({"42883", "42703", "42501"})
+
+
+class StaleError(Exception):
+    """The function is no longer what the catalog said; nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +134,9 @@ class Database:
             self._read_at = time.monotonic()
             return self._catalog
 
-    async def function(self, name: str) -> Function | None:
+    async def function(self, name: str, *, newer: bool = False) -> Function | None:
         """A function by name; None: there is none."""
-        found = (await self.catalog()).functions.get(name)
+        found = (await self.catalog(newer=newer)).functions.get(name)
         if found is None:
             found = (await self.catalog(newer=True)).functions.get(name)
         return found
@@ -240,6 +248,7 @@ class Database:
         the call: both are there, or neither; and the same request within 24 hours is answered with it.
 
         Raises:
+            StaleError: the function has changed.
             psycopg.Error: it was refused, or the database cannot be reached.
         """
         statement = (function.statement(names), values)
@@ -252,7 +261,9 @@ class Database:
                 _, result = await line.run(act, statement)
                 return _answer(function, result)
             except psycopg.Error as error:
-                self._note(error)
+                if error.sqlstate in _CHANGED and not is_inside(error):
+                    self._read_at = min(self._read_at, time.monotonic() - RELOAD_SECONDS)
+                    raise StaleError(function.name) from error
                 if attempt == TRIES or not (_is_stale(line, error) or is_repeatable(error)):
                     raise
             finally:
@@ -278,11 +289,6 @@ class Database:
             if line.in_transaction:
                 await line.run((b"rollback", ()))
         return answer
-
-    def _note(self, error: psycopg.Error) -> None:
-        now = time.monotonic()
-        if error.sqlstate in ("42883", "42501", "42703") and now - self._read_at > RELOAD_SECONDS:
-            self._read_at = now - STALE_SECONDS  # the functions are no longer those of the catalog
 
 
 def _answer(function: Function, result: Any) -> Answer:

@@ -34,6 +34,7 @@ TITLES: Final = {
 # What PostgreSQL itself refuses before a function's body runs; its words are not passed on (design 3, Errors)
 _INVALID: Final = frozenset({"42883", "42725", "42804", "42846", "54000", "54001", "54023"})
 _REPEATABLE: Final = frozenset({"40001", "40P01"})
+_FUNCTION: Final = re.compile(r"(?:PL/pgSQL|SQL) function ")
 _RETRY_AFTER: Final = re.compile(r"retry_after_seconds is ([0-9]+(?:\.[0-9]+)?)\.")
 
 
@@ -120,6 +121,11 @@ def is_repeatable(error: BaseException) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate in _REPEATABLE
 
 
+def is_inside(error: psycopg.Error) -> bool:
+    """Whether the error arose within a function, not with the arguments of the call."""
+    return _FUNCTION.search(error.diag.context or "") is not None
+
+
 def from_error(error: Exception) -> Problem:
     """What the caller is told about an exception."""
     if isinstance(error, Problem):
@@ -147,7 +153,7 @@ def from_error(error: Exception) -> Problem:
         elif code == "RB503":
             problem.headers = {"Retry-After": "5"}
         return problem
-    if code.startswith("22") or code in _INVALID:
+    if (code.startswith("22") or code in _INVALID) and not is_inside(error):
         return Problem(
             400, "RB400", "an argument is malformed, or out of the range of its type", "See /openapi.json.", cause=error
         )

@@ -119,6 +119,7 @@ class Protocol(HttpToolsProtocol):
     """HTTP/1.1 with limits on what comes before the body: its size, and the time it takes."""
 
     _header_bytes = 0
+    _pending_bytes = 0
     _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -128,6 +129,13 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._header_timer is not None:  # a header that does not end is not reported before it does
+            self._pending_bytes += len(data)
+            if self._pending_bytes > MAX_HEADERS:
+                self._count(MAX_HEADERS + 1)
 
     def on_message_begin(self) -> None:
         self._header_bytes = 0
@@ -175,6 +183,7 @@ class Protocol(HttpToolsProtocol):
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self._late)
 
     def _disarm(self) -> None:
+        self._pending_bytes = 0
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
