@@ -220,7 +220,9 @@ class Caller:
               p.proname::text,
               array(select unnest(p.proargnames[1:p.pronargs])),
               array(
-                select format_type(t.type, null) from unnest(p.proargtypes::oid[]) with ordinality as t (type, n) order by t.n
+                select format_type(t.type, null)
+                from unnest(p.proargtypes::oid[]) with ordinality as t (type, n)
+                order by t.n
               ),
               p.pronargs - p.pronargdefaults
             from pg_proc as p

@@ -38,13 +38,37 @@ _GATEWAY: Final = ("Gateway", "The gateway itself. No API key.")
 #: What may come back beside the codes that a function's comment names: admission, bodies, the moment.
 _ALWAYS: Final = ("RB400", "RB401", "RB403", "RB429", "RB503")
 
-_ANYTHING: Final[Json] = {"nullable": True, "description": "Any JSON."}
+_ATTEMPT: Final = "01a2224d-28aa-701c-9842-183597e65864"
+
+#: What the page proposes to send; an argument that is not required is proposed where it is among _PROPOSED.
+_EXAMPLES: Final[Json] = {
+    "robot_type": "INVOICE",
+    "input_data": {"document": "lease-17.pdf"},
+    "robots": [{"robot_type": "INVOICE", "input_data": {"document": "lease-17.pdf"}}],
+    "module_name": "LegalModule",
+    "module_version": "1.0",
+    "supported_robot_types": ["INVOICE"],
+    "robot_id": "invoice_20260131080000000_1",
+    "execute_id": _ATTEMPT,
+    "execute_ids": [_ATTEMPT],
+    "worker_id": "worker-1",
+    "correlation_id": "batch-1",
+    "progress_percentage": 50,
+    "output_data": {"pages": 3},
+    "error_message": "page 3 is unreadable",
+    "healthy": True,
+    "field": "input_data",
+}
+_PROPOSED: Final = frozenset({"input_data", "output_data", "progress_percentage", "worker_id"})
 
 
 def document(catalog: Catalog, *, max_body: int) -> Json:
     """The OpenAPI document of what the catalog offers."""
     paths: Json = {}
-    for function in catalog.functions.values():
+    order = " ".join(functions for _, _, functions in _AREAS).split()
+    for function in sorted(
+        catalog.functions.values(), key=lambda f: order.index(f.name) if f.name in order else len(order)
+    ):
         paths[f"/v1/rpc/{function.name}"] = {"post": _operation(function, max_body)}
     if "get_robot" in catalog.functions:
         paths["/v1/robots/{robot_id}"] = {"get": _shortcut(catalog.functions["get_robot"], "robot", "A robot.")}
@@ -57,7 +81,6 @@ def document(catalog: Catalog, *, max_body: int) -> Json:
     return {
         "openapi": "3.0.3",
         "info": {"title": "Capataz", "version": catalog.version or "unknown", "description": _INTRODUCTION},
-        "servers": [{"url": "/"}],
         "security": [{"api_key": []}],
         "tags": [
             {"name": name, "description": description}
@@ -115,10 +138,23 @@ def _operation(function: Function, max_body: int) -> Json:
         schema["required"] = required
     made["requestBody"] = {
         "required": bool(required),
-        "description": f"At most {max_body} bytes, nested at most 100 deep.",
-        "content": {"application/json": {"schema": schema}},
+        "description": f"At most {max_body:,} bytes, nested at most 100 deep.",
+        "content": {"application/json": {"schema": schema, "example": _example(function)}},
     }
     return made
+
+
+def _example(function: Function) -> Json:
+    found: Json = {}
+    for name, parameter in function.parameters.items():
+        if parameter.required or name in _PROPOSED:
+            found[name] = _EXAMPLES.get(name, parameter.values[0] if parameter.values else "...")
+    if "results" in found:
+        result = {"execute_id": _ATTEMPT, "output_data": {"pages": 3}}
+        if function.name.startswith("fail"):
+            result = {"execute_id": _ATTEMPT, "error_message": "page 3 is unreadable"}
+        found["results"] = [result]
+    return found
 
 
 def _shortcut(function: Function, name: str, summary: str) -> Json:

@@ -9,7 +9,6 @@ window.addEventListener("load", () => {
     defaultModelsExpandDepth: -1,
     displayRequestDuration: true,
     persistAuthorization: false,
-    syntaxHighlight: { activated: true, theme: "idea" },
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
   });
