@@ -68,7 +68,8 @@ grant execute on function
   capataz.module_health(text),
   capataz.health_history(text, bigint),
   capataz.module_activity(text, bigint),
-  capataz.explain_score(text)
+  capataz.explain_score(text),
+  capataz.input_schema(text, text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
 grant execute on function

@@ -9,7 +9,7 @@ from (
   values
     ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules,deployed_version}'::text[]),
     ('{admin,operator,producer,worker,viewer,gateway}',
-     '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score}'),
+     '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score,input_schema}'),
     ('{admin,operator,producer,worker,viewer}', '{system_health,cached,cache_statistics}'),
     ('{admin,operator,producer,gateway}', '{submit_robot,submit_robots,route_robot,cancel_robot}'),
     ('{admin,operator,worker,gateway}',

@@ -1,7 +1,7 @@
 -- A role that is tied to one module gets RB403 for robots, executions and modules of another, from every function it may
 -- execute; nothing is changed by the attempt (specification 5.1, ADR 0019).
 begin;
-select plan(43);
+select plan(44);
 select capataz_test.module('ForA', '{"cache_ttl_seconds": 1000}') as a \gset
 select capataz_test.module('ForB') as b \gset
 create role for_test in role capataz_worker, capataz_producer;
@@ -41,7 +41,8 @@ from (
     (17, 'select capataz.heartbeat_worker(''worker-b'', %L)', 'm'),
     (18, 'select capataz.record_health_check(%L, false)', 'm'),
     (19, 'select capataz.record_due_health_check(%L, false)', 'm'),
-    (20, 'select capataz.take_rate_token(%L)', 'm')
+    (20, 'select capataz.take_rate_token(%L)', 'm'),
+    (21, 'select capataz.input_schema(%L, ''T'')', 'm')
 ) as v (place, call, what);
 grant select on attempts to public;
 
