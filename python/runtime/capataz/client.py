@@ -291,6 +291,8 @@ class Capataz:
     issue_api_key = _blocking(calls.issue_api_key)
     verify_api_key = _blocking(calls.verify_api_key)
     authenticate = _blocking(calls.authenticate)
+    begin_idempotent = _blocking(calls.begin_idempotent)
+    finish_idempotent = _blocking(calls.finish_idempotent)
     revoke_api_key = _blocking(calls.revoke_api_key)
     rotate_api_key = _blocking(calls.rotate_api_key)
     list_api_keys = _blocking(calls.list_api_keys)
@@ -301,6 +303,7 @@ class Capataz:
 
     # operations
     utc_now = _blocking(calls.utc_now)
+    deployed_version = _blocking(calls.deployed_version)
     fold_counters = _blocking(calls.fold_counters)
     find_stragglers = _blocking(calls.find_stragglers)
     rebuild_derived = _blocking(calls.rebuild_derived)
@@ -469,6 +472,8 @@ class AsyncCapataz:
     issue_api_key = _awaitable(calls.issue_api_key)
     verify_api_key = _awaitable(calls.verify_api_key)
     authenticate = _awaitable(calls.authenticate)
+    begin_idempotent = _awaitable(calls.begin_idempotent)
+    finish_idempotent = _awaitable(calls.finish_idempotent)
     revoke_api_key = _awaitable(calls.revoke_api_key)
     rotate_api_key = _awaitable(calls.rotate_api_key)
     list_api_keys = _awaitable(calls.list_api_keys)
@@ -479,6 +484,7 @@ class AsyncCapataz:
 
     # operations
     utc_now = _awaitable(calls.utc_now)
+    deployed_version = _awaitable(calls.deployed_version)
     fold_counters = _awaitable(calls.fold_counters)
     find_stragglers = _awaitable(calls.find_stragglers)
     rebuild_derived = _awaitable(calls.rebuild_derived)
