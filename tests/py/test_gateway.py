@@ -516,6 +516,37 @@ def test_headers_that_never_end_are_given_up(gateway: Gateway) -> None:
     assert 8 < time.monotonic() - began < 20
 
 
+def test_input_fits_the_schema_of_the_module(gateway: Gateway, su: Connection) -> None:
+    schema = {
+        "type": "object",
+        "required": ["iban"],
+        "properties": {"iban": {"type": "string", "pattern": "^[A-Z]{2}"}},
+    }
+    su.execute(
+        "select capataz.register_module('Schemed', '1', array['INVOICE', 'REVIEW'], p_registration_data => %s)",
+        [json.dumps({"input_schemas": {"INVOICE": schema}})],
+    )
+    (key,) = su.execute("select capataz.issue_api_key('Schemed', 'all', array['submit'])").fetchall()[0]
+    caller = Caller(gateway, key)
+    assert caller.call("submit_robot", robot_type="INVOICE", input_data={"iban": "DE12"}).status_code == 200
+    assert caller.call("submit_robot", robot_type="REVIEW").status_code == 200
+    for answer, name in (
+        (caller.call("submit_robot", robot_type="INVOICE"), "input_data"),
+        (caller.call("submit_robot", robot_type="INVOICE", input_data={"iban": "secret"}), "input_data.iban"),
+        (
+            caller.call(
+                "submit_robots",
+                robots=[{"robot_type": "REVIEW"}, {"robot_type": "INVOICE", "input_data": {"iban": "secret"}}],
+            ),
+            "robots[1].input_data.iban",
+        ),
+    ):
+        found = problem(answer, 400, "RB400")
+        assert name in found["detail"]
+        assert "secret" not in answer.text
+    caller.close()
+
+
 # --- idempotency ------------------------------------------------------------------------------------------------
 
 

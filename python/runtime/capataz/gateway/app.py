@@ -12,12 +12,12 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from starlette.applications import Starlette
@@ -43,12 +43,18 @@ from .problems import (
     unauthorized,
     unavailable,
 )
+from .schemas import Schemas
+from .schemas import check as check_inputs
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 logger = logging.getLogger("capataz.gateway")
 
 KEY: Final = re.compile(r"cpz_[0-9a-f]{16}_[0-9a-f]{64}", re.ASCII)
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 DEFAULT_MAX_BODY: Final = 4 * 1024 * 1024 + 64 * 1024
+ASIDE: Final = 32 * 1024  # bytes that are worth a thread
 GRACE_SECONDS: Final = 5.0  # beyond the time of a call in the database, for everything around it
 
 _HEADERS: Final = (
@@ -265,6 +271,7 @@ class Gateway:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._max_body = settings.max_body
+        self._schemas = Schemas(database)
         self._documents: dict[int, bytes] = {}
 
     # --- calls
@@ -295,7 +302,8 @@ class Gateway:
                 raise Problem(
                     400, "RB400", "the Idempotency-Key must have 1 to 255 visible ASCII characters", "A UUID is fine."
                 )
-        given = parse_object(await self._body(request))
+        body = await self._body(request)
+        given = await _aside(parse_object, body, size=len(body))
         return await self._call(function.name, given, who, record, once)
 
     async def robot(self, request: Request) -> Response:
@@ -340,6 +348,10 @@ class Gateway:
             if function is None:
                 raise unknown_function(name)
             names, values = function.arguments(given)
+            if name in IDEMPOTENT:  # submits: what they bring has to fit the module's schema
+                inputs = await self._schemas.needed(who, name, given)
+                if inputs:
+                    await _aside(check_inputs, inputs, size=sum(len(member.text) for member in given.values()))
             request = None if once is None else (once, _digest(name, names, given))
             try:
                 answer = await self._database.call(who, function, names, values, once=request)
@@ -401,6 +413,13 @@ class Gateway:
             body = json.dumps(document(catalog, max_body=self._max_body), ensure_ascii=False).encode()
             self._documents = {id(catalog): body}
         return Response(body, media_type="application/json")
+
+
+async def _aside(work: Callable[[A], T], argument: A, *, size: int) -> T:
+    """Do what takes long with much data in a thread, so that others are served meanwhile."""
+    if size <= ASIDE:
+        return work(argument)
+    return await asyncio.to_thread(work, argument)
 
 
 def _record(request: Request) -> Record:

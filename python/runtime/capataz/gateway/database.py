@@ -46,6 +46,7 @@ _ACT: Final = (
 )
 _BEGIN: Final = b"select capataz.begin_idempotent($1, $2, $3)"
 _FINISH: Final = b"select capataz.finish_idempotent($1, $2)"
+_SCHEMA: Final = b"select capataz.input_schema($1, $2)::text"
 _VERSION: Final = b"select capataz.deployed_version()"
 
 
@@ -270,6 +271,22 @@ class Database:
                 self._lines.give(line)
             await _pause(attempt)
         raise AssertionError
+
+    async def input_schema(self, who: Admitted, robot_type: str) -> bytes | None:
+        """The JSON Schema that the key's module has registered for a robot type.
+
+        Raises:
+            psycopg.Error: it was refused, or the database cannot be reached.
+        """
+        line = await self._take()
+        try:
+            _, result = await line.run(
+                (_ACT, (who.key.encode(), self._timeout)),
+                (_SCHEMA, (who.module_name.encode(), robot_type.encode())),
+            )
+        finally:
+            self._lines.give(line)
+        return result.get_value(0, 0)
 
     async def _call_once(
         self, line: Line, act: Statement, statement: Statement, function: Function, once: tuple[str, str]
