@@ -14,6 +14,9 @@
 --   max_response_time_ms     1..2147483647, default 5000: a slower good health check makes the module DEGRADED
 --   breaker                  {cooldown_seconds 30, factor 2, max_seconds 900}: time before the first probe of an UNHEALTHY
 --                            module, and how it grows with each failed probe
+--   sensitive_paths          up to 100 JSON paths whose values are sensitive: $ and any of .name ."name" .* [*] [n]
+--   input_schemas            {robot type: JSON Schema of its input_data}, 65536 bytes each
+--   rate_limit               {per_second > 0..1000000, burst 1..1000000000, default the greater of per_second and 1}
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 naming the key.
 create or replace function capataz_ops._parse_settings(p_module_name text, p_data jsonb)
@@ -28,6 +31,8 @@ declare
   v_data constant jsonb := coalesce(p_data, '{}'::jsonb);
   v_retry jsonb := '{}'::jsonb;
   v_breaker jsonb := '{}'::jsonb;
+  v_rate jsonb := '{}'::jsonb;
+  v_error text;
   v_settings capataz_ops.module_settings;
   v_rule record;
 begin
@@ -42,13 +47,25 @@ begin
     perform capataz_ops._check_json('registration_data.breaker', v_data -> 'breaker', true);
     v_breaker := coalesce(v_data -> 'breaker', '{}');
   end if;
+  if jsonb_typeof(v_data -> 'rate_limit') is distinct from 'null' then
+    perform capataz_ops._check_json('registration_data.rate_limit', v_data -> 'rate_limit', true);
+    v_rate := coalesce(v_data -> 'rate_limit', '{}');
+    if v_rate <> '{}' and coalesce(v_rate -> 'per_second', 'null') = 'null' then
+      raise exception using
+        errcode = 'RB400',
+        message = 'registration_data.rate_limit.per_second is required',
+        detail = 'rate_limit has no per_second.',
+        hint = 'Give a number of calls a second, or leave rate_limit out.';
+    end if;
+  end if;
 
   for v_rule in
     select o.field, k.key
     from (
       values
         (v_retry, 'retry_policy', array['base_seconds', 'factor', 'max_seconds', 'jitter']),
-        (v_breaker, 'breaker', array['cooldown_seconds', 'factor', 'max_seconds'])
+        (v_breaker, 'breaker', array['cooldown_seconds', 'factor', 'max_seconds']),
+        (v_rate, 'rate_limit', array['per_second', 'burst'])
     ) as o (given, field, known)
     cross join jsonb_object_keys(o.given) as k (key)
     where k.key <> all (o.known)
@@ -80,7 +97,9 @@ begin
         ('max_response_time_ms', v_data -> 'max_response_time_ms', true, 1.0, 2147483647.0),
         ('breaker.cooldown_seconds', v_breaker -> 'cooldown_seconds', false, 0.0, 604800.0),
         ('breaker.factor', v_breaker -> 'factor', false, 1.0, 100.0),
-        ('breaker.max_seconds', v_breaker -> 'max_seconds', false, 0.0, 604800.0)
+        ('breaker.max_seconds', v_breaker -> 'max_seconds', false, 0.0, 604800.0),
+        ('rate_limit.per_second', v_rate -> 'per_second', false, 0.000001, 1000000.0),
+        ('rate_limit.burst', v_rate -> 'burst', false, 1.0, 1000000000.0)
     ) as r (field, given, is_integer, lowest, highest)
     where r.given <> 'null'::jsonb
   loop
@@ -99,6 +118,66 @@ begin
         );
     end if;
   end loop;
+
+  if coalesce(v_data -> 'sensitive_paths', 'null') <> 'null' then
+    if jsonb_typeof(v_data -> 'sensitive_paths') <> 'array' then
+      v_error := 'of type ' || jsonb_typeof(v_data -> 'sensitive_paths');
+    elsif jsonb_array_length(v_data -> 'sensitive_paths') > 100 then
+      v_error := format('an array of %s paths', jsonb_array_length(v_data -> 'sensitive_paths'));
+    end if;
+    if v_error is not null then
+      raise exception using
+        errcode = 'RB400',
+        message = 'registration_data.sensitive_paths must be an array of up to 100 JSON paths',
+        detail = format('sensitive_paths is %s.', v_error),
+        hint = 'Give an array such as ["$.customer.name", "$.lines[*].account"].';
+    end if;
+    select format('registration_data.sensitive_paths[%s]', p.place - 1) as field, p.path #>> '{}' as given into v_rule
+    from jsonb_array_elements(v_data -> 'sensitive_paths') with ordinality as p (path, place)
+    where jsonb_typeof(p.path) <> 'string'
+      or length(p.path #>> '{}') > 1000
+      or (p.path #>> '{}') !~
+        '^[$](?:[.][A-Za-z_][A-Za-z0-9_]*|[.]"(?:[^"\\[:cntrl:]]|\\["\\])*"|[.][*]|\[[*]\]|\[[0-9]{1,6}\])*$'
+    order by p.place
+    limit 1;
+    if found then
+      raise exception using
+        errcode = 'RB400',
+        message = format('%s is no path', v_rule.field),
+        detail = format('It is %s.', coalesce(to_json(left(v_rule.given, 60))::text, 'null')),
+        hint = 'A path is $ and any of .name ."quoted name" .* [*] [0], such as $.lines[*].account; up to 1000 characters.';
+    end if;
+    v_settings.sensitive_paths := (
+      select array_agg(p.path order by p.place)
+      from jsonb_array_elements_text(v_data -> 'sensitive_paths') with ordinality as p (path, place)
+    );
+  end if;
+
+  if coalesce(v_data -> 'input_schemas', 'null') <> 'null' then
+    perform capataz_ops._check_json('registration_data.input_schemas', v_data -> 'input_schemas', true);
+    for v_rule in
+      select s.key as robot_type, s.value as given
+      from jsonb_each(v_data -> 'input_schemas') as s (key, value)
+      order by s.key
+    loop
+      if pg_column_size(v_rule.given) > 65536 then
+        v_error := 'is too large: a schema may have 65536 bytes';
+      else
+        v_error := capataz_ops._schema_fault(v_rule.given, '');
+      end if;
+      if v_error is not null then
+        raise exception using
+          errcode = 'RB400',
+          message = format(
+            'registration_data.input_schemas.%s%s', capataz_ops._clean_text(left(v_rule.robot_type, 60)),
+            case when v_error ~ '^[.]' then '' else ' ' end || v_error
+          ),
+          detail = 'It is no JSON Schema that can be checked.',
+          hint = 'See input_schemas in docs/operations.md.';
+      end if;
+    end loop;
+    v_settings.input_schemas := nullif(v_data -> 'input_schemas', '{}');
+  end if;
 
   v_settings.module_name := p_module_name;
   v_settings.max_concurrency := (v_data ->> 'max_concurrency')::numeric::integer;
@@ -120,6 +199,10 @@ begin
     coalesce(round((v_breaker ->> 'cooldown_seconds')::numeric, 6)::double precision, 30);
   v_settings.breaker_factor := coalesce(round((v_breaker ->> 'factor')::numeric, 6)::double precision, 2);
   v_settings.breaker_max_seconds := coalesce(round((v_breaker ->> 'max_seconds')::numeric, 6)::double precision, 900);
+  v_settings.rate_per_second := round((v_rate ->> 'per_second')::numeric, 6)::double precision;
+  v_settings.rate_burst := coalesce(
+    round((v_rate ->> 'burst')::numeric, 6)::double precision, case when v_settings.rate_per_second is not null then greatest(v_settings.rate_per_second, 1) end
+  );
   return v_settings;
 end
 $$;

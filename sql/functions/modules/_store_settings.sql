@@ -29,7 +29,11 @@ begin
     max_response_time_ms = excluded.max_response_time_ms,
     breaker_cooldown_seconds = excluded.breaker_cooldown_seconds,
     breaker_factor = excluded.breaker_factor,
-    breaker_max_seconds = excluded.breaker_max_seconds;
+    breaker_max_seconds = excluded.breaker_max_seconds,
+    sensitive_paths = excluded.sensitive_paths,
+    input_schemas = excluded.input_schemas,
+    rate_per_second = excluded.rate_per_second,
+    rate_burst = excluded.rate_burst;
 
   insert into capataz_ops.module_state (module_name)
   values (p_settings.module_name)

@@ -55,11 +55,7 @@ begin
     else
       v_key := (left(v_token.key, -2)::jsonb) #>> '{}';
       v_kinds := (capataz_ops._redact(v_key)).kinds;
-      v_path := v_stack[v_depth] || case
-        when v_kinds is not null or length(v_key) > 100 then '.*'
-        when v_key ~ '^[A-Za-z_][A-Za-z0-9_]*$' then '.' || v_key
-        else '.' || to_json(v_key)::text
-      end;
+      v_path := capataz_ops._path_step(v_stack[v_depth], v_key);
     end if;
 
     if v_token.opens then

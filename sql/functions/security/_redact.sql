@@ -37,7 +37,7 @@ begin
     end if;
   end if;
 
-  if masked collate "C" ~ c_national_id then
+  if masked collate "C" ~ '[0-9]{6}[0-9HMXhmx]|[0-9]{3}-[0-9]{2}-[0-9]|[0-9]{3}[.][0-9]{3}-' then
     v_masked := capataz_ops._mask_matches(masked, c_national_id, 'national_id');
     if v_masked <> masked then
       masked := v_masked;
