@@ -1,0 +1,44 @@
+-- capataz_ops._granted_modules(p_role_name) -> text[]
+--
+-- Modules granted to a role or to a role it is a member of, directly or not. Null where it is tied to none: neither it nor a
+-- role it is a member of is capataz_worker or was ever granted a module (ADR 0019).
+-- Locks: none. Writes: nothing. Raises: nothing.
+create or replace function capataz_ops._granted_modules(p_role_name name)
+  returns text[]
+  language plpgsql
+  stable
+  security invoker
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_mine oid[] := array[to_regrole(quote_ident(p_role_name))::oid];
+  v_further oid[] := v_mine;
+  v_names text[];
+begin
+  loop
+    v_further := array(
+      select a.roleid
+      from pg_auth_members as a
+      where a.member = any (v_further)
+        and a.roleid <> all (v_mine)
+    );
+    exit when v_further = '{}'::oid[];
+    v_mine := v_mine || v_further;
+  end loop;
+  v_names := array(select pg_get_userbyid(m.role_id)::text from unnest(v_mine) as m (role_id));
+
+  if 'capataz_worker' = any (v_names)
+     or exists (select from capataz_ops.tied_roles as t where t.role_name = any (v_names))
+  then
+    return array(
+      select distinct g.module_name::text
+      from capataz_ops.module_grants as g
+      where g.role_name = any (v_names)
+    );
+  end if;
+  return null;
+end
+$$;
+
+comment on function capataz_ops._granted_modules(name) is
+  'Modules granted to a role; null where the role is tied to none.';
