@@ -12,29 +12,12 @@ as $$
 declare
   v_old_limit integer;
   v_new capataz_ops.module_settings;
-  v_type text;
 begin
   if tg_op = 'INSERT'
      or NEW.registration_data is distinct from OLD.registration_data
      or NEW.module_name <> OLD.module_name
   then
     v_new := capataz_ops._parse_settings(NEW.module_name, NEW.registration_data);
-
-    if (tg_op = 'INSERT' or NEW.registration_data -> 'input_schemas' is distinct from OLD.registration_data -> 'input_schemas')
-       and v_new.input_schemas is not null
-    then
-      select s.robot_type into v_type
-      from jsonb_object_keys(v_new.input_schemas) as s (robot_type)
-      where s.robot_type <> all (NEW.supported_robot_types)
-      limit 1;
-      if found then
-        raise exception using
-          errcode = 'RB400',
-          message = 'registration_data.input_schemas names a robot type that the module does not support',
-          detail = format('The type is %s.', to_json(left(v_type, 60))),
-          hint = format('Give types of %s.', array_to_string(NEW.supported_robot_types, ', '));
-      end if;
-    end if;
 
     select s.max_concurrency into v_old_limit
     from capataz_ops.module_settings as s

@@ -48,17 +48,6 @@ begin
     perform capataz_ops._check_json('registration_data.breaker', v_data -> 'breaker', true);
     v_breaker := coalesce(v_data -> 'breaker', '{}');
   end if;
-  if jsonb_typeof(v_data -> 'rate_limit') is distinct from 'null' then
-    perform capataz_ops._check_json('registration_data.rate_limit', v_data -> 'rate_limit', true);
-    v_rate := coalesce(v_data -> 'rate_limit', '{}');
-    if v_rate <> '{}' and coalesce(v_rate -> 'per_second', 'null') = 'null' then
-      raise exception using
-        errcode = 'RB400',
-        message = 'registration_data.rate_limit.per_second is required',
-        detail = 'rate_limit has no per_second.',
-        hint = 'Give a number of calls a second, or leave rate_limit out.';
-    end if;
-  end if;
 
   if jsonb_typeof(v_data -> 'rate_limit') is distinct from 'null' then
     perform capataz_ops._check_json('registration_data.rate_limit', v_data -> 'rate_limit', true);
@@ -167,66 +156,6 @@ begin
         );
     end if;
   end loop;
-
-  if coalesce(v_data -> 'sensitive_paths', 'null') <> 'null' then
-    if jsonb_typeof(v_data -> 'sensitive_paths') <> 'array' then
-      v_error := 'of type ' || jsonb_typeof(v_data -> 'sensitive_paths');
-    elsif jsonb_array_length(v_data -> 'sensitive_paths') > 100 then
-      v_error := format('an array of %s paths', jsonb_array_length(v_data -> 'sensitive_paths'));
-    end if;
-    if v_error is not null then
-      raise exception using
-        errcode = 'RB400',
-        message = 'registration_data.sensitive_paths must be an array of up to 100 JSON paths',
-        detail = format('sensitive_paths is %s.', v_error),
-        hint = 'Give an array such as ["$.customer.name", "$.lines[*].account"].';
-    end if;
-    select format('registration_data.sensitive_paths[%s]', p.place - 1) as field, p.path #>> '{}' as given into v_rule
-    from jsonb_array_elements(v_data -> 'sensitive_paths') with ordinality as p (path, place)
-    where jsonb_typeof(p.path) <> 'string'
-      or length(p.path #>> '{}') > 1000
-      or (p.path #>> '{}') !~
-        '^[$](?:[.][A-Za-z_][A-Za-z0-9_]*|[.]"(?:[^"\\[:cntrl:]]|\\["\\])*"|[.][*]|\[[*]\]|\[[0-9]{1,6}\])*$'
-    order by p.place
-    limit 1;
-    if found then
-      raise exception using
-        errcode = 'RB400',
-        message = format('%s is no path', v_rule.field),
-        detail = format('It is %s.', coalesce(to_json(left(v_rule.given, 60))::text, 'null')),
-        hint = 'A path is $ and any of .name ."quoted name" .* [*] [0], such as $.lines[*].account; up to 1000 characters.';
-    end if;
-    v_settings.sensitive_paths := (
-      select array_agg(p.path order by p.place)
-      from jsonb_array_elements_text(v_data -> 'sensitive_paths') with ordinality as p (path, place)
-    );
-  end if;
-
-  if coalesce(v_data -> 'input_schemas', 'null') <> 'null' then
-    perform capataz_ops._check_json('registration_data.input_schemas', v_data -> 'input_schemas', true);
-    for v_rule in
-      select s.key as robot_type, s.value as given
-      from jsonb_each(v_data -> 'input_schemas') as s (key, value)
-      order by s.key
-    loop
-      if pg_column_size(v_rule.given) > 65536 then
-        v_error := 'is too large: a schema may have 65536 bytes';
-      else
-        v_error := capataz_ops._schema_fault(v_rule.given, '');
-      end if;
-      if v_error is not null then
-        raise exception using
-          errcode = 'RB400',
-          message = format(
-            'registration_data.input_schemas.%s%s', capataz_ops._clean_text(left(v_rule.robot_type, 60)),
-            case when v_error ~ '^[.]' then '' else ' ' end || v_error
-          ),
-          detail = 'It is no JSON Schema that can be checked.',
-          hint = 'See input_schemas in docs/operations.md.';
-      end if;
-    end loop;
-    v_settings.input_schemas := nullif(v_data -> 'input_schemas', '{}');
-  end if;
 
   v_settings.module_name := p_module_name;
   v_settings.max_concurrency := (v_data ->> 'max_concurrency')::numeric::integer;

@@ -36,4 +36,4 @@ end
 $$;
 
 comment on function capataz_ops._check_json(text, jsonb, boolean) is
-  'Raises RB400 where a JSON argument is over 4 MiB, nested too deeply or not an object.';
+  'Raises RB400 where a JSON argument is over 4 MiB or not an object.';
