@@ -25,7 +25,7 @@ import inspect
 import os
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -37,6 +37,9 @@ from .calls import Call
 from .errors import translated
 from .local_cache import Listener, LocalCache, listen
 from .models import Json
+
+if TYPE_CHECKING:
+    from .validation import Inputs
 
 __all__ = ["AsyncCapataz", "Capataz", "connect_options", "default_dsn"]
 
@@ -60,6 +63,12 @@ def connect_options(dsn: str, *, application_name: str, prepare_threshold: int |
     if "connect_timeout" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
         options["connect_timeout"] = 10
     return options
+
+
+def _inputs() -> Inputs:
+    from .validation import Inputs  # jsonschema takes a while to import: only who wants it waits
+
+    return Inputs()
 
 
 def execute(connection: psycopg.Connection[Any], call: Call[T]) -> T:
@@ -133,6 +142,8 @@ class Capataz:
             same; not with ``connection``.
         listen: end what is kept on NOTIFY too, heard on a connection of its own to ``dsn``; without (behind a pooler)
             its lifetime alone counts.
+        validate_inputs: check what is submitted to a module by name against the whole JSON Schema that the module has
+            for the type, before it is sent (the database checks the structural part itself, also for routed robots).
     """
 
     def __init__(
@@ -146,9 +157,11 @@ class Capataz:
         prepare_threshold: int | None = 5,
         local_cache: bool = False,
         listen: bool = True,
+        validate_inputs: bool = False,
     ) -> None:
         self.dsn = default_dsn(dsn)
         self.prepare_threshold = prepare_threshold
+        self._inputs = _inputs() if validate_inputs else None
         self._local = LocalCache() if local_cache and connection is None else None
         self._listener: Listener | None = None
         if self._local is not None and listen:
@@ -193,7 +206,9 @@ class Capataz:
         As with any statement, an error leaves an open transaction aborted; wrap a call in
         ``connection.transaction()`` to go on after one.
         """
-        return Capataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+        client = Capataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+        client._inputs = self._inputs
+        return client
 
     def execute(self, call: Call[T]) -> T:
         """Execute a call built by :mod:`capataz.calls`; the methods below do nothing else.
@@ -202,6 +217,10 @@ class Capataz:
             CapatazError: the database refused it.
             psycopg.OperationalError: there is no connection to be had.
         """
+        if self._inputs is not None:
+            for key in self._inputs.missing(call):
+                self._inputs.keep(key, self.execute(calls.input_schema(*key)))
+            self._inputs.check(call)
         if self._connection is not None:
             return execute(self._connection, call)
         pool = self._pool
@@ -305,9 +324,11 @@ class AsyncCapataz:
         prepare_threshold: int | None = 5,
         local_cache: bool = False,
         listen: bool = True,
+        validate_inputs: bool = False,
     ) -> None:
         self.dsn = default_dsn(dsn)
         self.prepare_threshold = prepare_threshold
+        self._inputs = _inputs() if validate_inputs else None
         self._local = LocalCache() if local_cache and connection is None else None
         self._listens = listen
         self._listener: asyncio.Task[None] | None = None
@@ -340,7 +361,9 @@ class AsyncCapataz:
 
     def using(self, connection: psycopg.AsyncConnection[Any]) -> AsyncCapataz:
         """Return a client whose calls run on ``connection``, in its transaction. It commits and closes nothing."""
-        return AsyncCapataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+        client = AsyncCapataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+        client._inputs = self._inputs
+        return client
 
     async def execute(self, call: Call[T]) -> T:
         """Execute a call built by :mod:`capataz.calls`; the methods below do nothing else.
@@ -349,6 +372,10 @@ class AsyncCapataz:
             CapatazError: the database refused it.
             psycopg.OperationalError: there is no connection to be had.
         """
+        if self._inputs is not None:
+            for key in self._inputs.missing(call):
+                self._inputs.keep(key, await self.execute(calls.input_schema(*key)))
+            self._inputs.check(call)
         if self._connection is not None:
             return await execute_async(self._connection, call)
         pool = self._pool
