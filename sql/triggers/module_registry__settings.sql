@@ -1,6 +1,6 @@
--- module_registry: typed settings, totals row and permits follow the row, however it changes.
+-- module_registry: typed settings, API keys, totals row and permits follow the row, however it changes.
 -- A changed max_concurrency adds a row with the difference to the free units, negative where it was lowered (ADR 0007).
--- Locks:  the module's limit where it changes. Writes: module_settings, module_state, module_permits.
+-- Locks:  the module's limit where it changes. Writes: module_settings, api_keys, module_state, module_permits.
 -- Raises: RB400 for unusable settings.
 create or replace function capataz_ops.tg_module_registry__settings()
   returns trigger
@@ -24,6 +24,9 @@ begin
     where s.module_name = NEW.module_name;
 
     perform capataz_ops._store_settings(v_new);
+    if tg_op = 'INSERT' or NEW.registration_data -> 'api_keys' is distinct from OLD.registration_data -> 'api_keys' then
+      perform capataz_ops._store_keys(NEW.module_name, NEW.registration_data -> 'api_keys');
+    end if;
 
     if v_new.max_concurrency is distinct from v_old_limit then
       -- register_module holds it already; plain SQL may meet a claim that waits for this row: 40P01 for one of them

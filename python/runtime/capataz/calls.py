@@ -20,6 +20,8 @@ from psycopg.types.json import Jsonb
 
 from .errors import InvalidInput
 from .models import (
+    ApiKey,
+    ApiKeyOwner,
     BatchProgress,
     CacheStatistics,
     Check,
@@ -32,6 +34,7 @@ from .models import (
     Json,
     Module,
     ModuleActivity,
+    ModuleGrant,
     ModuleHealth,
     ModuleState,
     Outcome,
@@ -39,7 +42,9 @@ from .models import (
     ProcessingTier,
     Robot,
     RobotStatus,
+    Scope,
     ScoreFactor,
+    SecurityLevel,
     StepCategory,
     Submitted,
 )
@@ -728,6 +733,152 @@ def cache_statistics() -> Call[list[CacheStatistics]]:
 def warm_caches() -> Call[int]:
     """Refresh the caches that are stale or soon will be; return how many."""
     return Call(_WARM_CACHES, ())
+
+
+# --- security --------------------------------------------------------------------------------------------------
+
+_MY_MODULES: Statement[list[str]] = _value("my_modules", "")
+_GRANT_MODULE: Statement[bool] = _value("grant_module", "module_name role_name")
+_REVOKE_MODULE: Statement[bool] = _value("revoke_module", "module_name role_name")
+_MODULE_GRANTS = _many("module_grants", "module_name", ModuleGrant)
+_SET_MODULE_SECURITY = _nothing("set_module_security", "module_name security_level compliance_flags")
+_ISSUE_API_KEY: Statement[str] = _value("issue_api_key", "module_name label scopes expires_at")
+_VERIFY_API_KEY = _one("verify_api_key", "key", ApiKeyOwner)
+_AUTHENTICATE = _one("authenticate", "key", ApiKeyOwner)
+_REVOKE_API_KEY: Statement[bool] = _value("revoke_api_key", "key_id")
+_ROTATE_API_KEY: Statement[str] = _value("rotate_api_key", "key_id overlap_seconds expires_at")
+_LIST_API_KEYS = _many("list_api_keys", "module_name", ApiKey)
+_TAKE_RATE_TOKEN: Statement[float | None] = _value("take_rate_token", "module_name cost")
+_ROBOT_DATA: Statement[Json] = _value("robot_data", "robot_id field")
+_EXECUTION_DATA: Statement[Json] = _value("execution_data", "execute_id field")
+
+
+def my_modules() -> Call[list[str]]:
+    """Return the names of the modules that this connection's role, or API key, may reach."""
+    return Call(_MY_MODULES, ())
+
+
+def grant_module(module_name: str, role_name: str) -> Call[bool]:
+    """Let a database role reach a module; True where that is new.
+
+    Raises:
+        NotFound: there is no such module or role.
+    """
+    return Call(_GRANT_MODULE, (module_name, role_name))
+
+
+def revoke_module(module_name: str, role_name: str) -> Call[bool]:
+    """Take a module away from a database role; True where it had it."""
+    return Call(_REVOKE_MODULE, (module_name, role_name))
+
+
+def module_grants(module_name: str | None = None) -> Call[list[ModuleGrant]]:
+    """Return which roles were granted one module, or all.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_MODULE_GRANTS, (module_name,))
+
+
+def set_module_security(
+    module_name: str,
+    *,
+    security_level: SecurityLevel | None = None,
+    compliance_flags: Mapping[str, Json] | None = None,
+) -> Call[None]:
+    """Decide what readers who do not work for a module see of what its robots carry. None leaves as it is.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_SET_MODULE_SECURITY, (module_name, security_level, _jsonb(compliance_flags, "compliance_flags")))
+
+
+def issue_api_key(
+    module_name: str, label: str, scopes: Iterable[Scope], *, expires_at: datetime | None = None
+) -> Call[str]:
+    """Issue an API key for a module and return it: it is shown this once.
+
+    Raises:
+        InvalidInput: no label, no scope or an unknown one, or a time in the past.
+        NotFound: there is no such module.
+    """
+    return Call(_ISSUE_API_KEY, (module_name, label, _array(scopes), _utc(expires_at)))
+
+
+def verify_api_key(key: str) -> Call[ApiKeyOwner]:
+    """Return whose API key it is.
+
+    Raises:
+        Unauthorized: it is unknown, expired or revoked.
+    """
+    return Call(_VERIFY_API_KEY, (key,))
+
+
+def authenticate(key: str) -> Call[ApiKeyOwner]:
+    """Act for an API key until the end of the transaction; for members of ``capataz_gateway`` alone.
+
+    Raises:
+        Unauthorized: it is unknown, expired or revoked.
+    """
+    return Call(_AUTHENTICATE, (key,))
+
+
+def revoke_api_key(key_id: str) -> Call[bool]:
+    """End an API key at once; True where it was valid until now.
+
+    Raises:
+        NotFound: there is no such key.
+    """
+    return Call(_REVOKE_API_KEY, (key_id,))
+
+
+def rotate_api_key(key_id: str, *, overlap_seconds: int | None = None, expires_at: datetime | None = None) -> Call[str]:
+    """Issue a key in the place of another one, which stays valid for ``overlap_seconds`` (a day), and return it.
+
+    Raises:
+        Conflict: the key has expired or was revoked.
+        NotFound: there is no such key.
+    """
+    return Call(_ROTATE_API_KEY, (key_id, overlap_seconds, _utc(expires_at)))
+
+
+def list_api_keys(module_name: str | None = None) -> Call[list[ApiKey]]:
+    """Return the API keys of one module, or of all, without their secrets.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_LIST_API_KEYS, (module_name,))
+
+
+def take_rate_token(module_name: str, *, cost: float | None = None) -> Call[float | None]:
+    """Take tokens (1) from the rate limit of a module; return how many are left, None where there is no limit.
+
+    Raises:
+        LimitReached: there are not enough; its hint says when to try again.
+        NotFound: there is no such module.
+    """
+    return Call(_TAKE_RATE_TOKEN, (module_name, cost))
+
+
+def robot_data(robot_id: str, field: str) -> Call[Json]:
+    """Return one payload column of a robot as this role may see it: in full, masked or hidden.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    return Call(_ROBOT_DATA, (robot_id, field))
+
+
+def execution_data(execute_id: str, field: str) -> Call[Json]:
+    """Return one payload column of an execution as this role may see it: in full, masked or hidden.
+
+    Raises:
+        NotFound: there is no such execution.
+    """
+    return Call(_EXECUTION_DATA, (execute_id, field))
 
 
 # --- operations ------------------------------------------------------------------------------------------------

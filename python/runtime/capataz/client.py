@@ -264,6 +264,22 @@ class Capataz:
     cache_statistics = _blocking(calls.cache_statistics)
     warm_caches = _blocking(calls.warm_caches)
 
+    # security
+    my_modules = _blocking(calls.my_modules)
+    grant_module = _blocking(calls.grant_module)
+    revoke_module = _blocking(calls.revoke_module)
+    module_grants = _blocking(calls.module_grants)
+    set_module_security = _blocking(calls.set_module_security)
+    issue_api_key = _blocking(calls.issue_api_key)
+    verify_api_key = _blocking(calls.verify_api_key)
+    authenticate = _blocking(calls.authenticate)
+    revoke_api_key = _blocking(calls.revoke_api_key)
+    rotate_api_key = _blocking(calls.rotate_api_key)
+    list_api_keys = _blocking(calls.list_api_keys)
+    take_rate_token = _blocking(calls.take_rate_token)
+    robot_data = _blocking(calls.robot_data)
+    execution_data = _blocking(calls.execution_data)
+
     # operations
     utc_now = _blocking(calls.utc_now)
     fold_counters = _blocking(calls.fold_counters)
@@ -409,6 +425,22 @@ class AsyncCapataz:
     # caches
     cache_statistics = _awaitable(calls.cache_statistics)
     warm_caches = _awaitable(calls.warm_caches)
+
+    # security
+    my_modules = _awaitable(calls.my_modules)
+    grant_module = _awaitable(calls.grant_module)
+    revoke_module = _awaitable(calls.revoke_module)
+    module_grants = _awaitable(calls.module_grants)
+    set_module_security = _awaitable(calls.set_module_security)
+    issue_api_key = _awaitable(calls.issue_api_key)
+    verify_api_key = _awaitable(calls.verify_api_key)
+    authenticate = _awaitable(calls.authenticate)
+    revoke_api_key = _awaitable(calls.revoke_api_key)
+    rotate_api_key = _awaitable(calls.rotate_api_key)
+    list_api_keys = _awaitable(calls.list_api_keys)
+    take_rate_token = _awaitable(calls.take_rate_token)
+    robot_data = _awaitable(calls.robot_data)
+    execution_data = _awaitable(calls.execution_data)
 
     # operations
     utc_now = _awaitable(calls.utc_now)

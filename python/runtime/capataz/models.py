@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 __all__ = [
+    "ApiKey",
+    "ApiKeyOwner",
     "BatchProgress",
     "BreakerCause",
     "CacheStatistics",
@@ -26,6 +28,7 @@ __all__ = [
     "Json",
     "Module",
     "ModuleActivity",
+    "ModuleGrant",
     "ModuleHealth",
     "ModuleState",
     "Outcome",
@@ -34,7 +37,9 @@ __all__ = [
     "ProcessingTier",
     "Robot",
     "RobotStatus",
+    "Scope",
     "ScoreFactor",
+    "SecurityLevel",
     "StepCategory",
     "Submitted",
 ]
@@ -49,6 +54,8 @@ RobotStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "RETRYING"
 Priority = Literal["LOW", "NORMAL", "HIGH", "CRITICAL"]
 ProcessingTier = Literal["FAST", "STANDARD", "COMPLEX", "BULK"]
 ExecutionState = Literal["PENDING", "RUNNING", "PAUSED", "COMPLETED", "FAILED", "RETRYING", "CANCELLED"]
+Scope = Literal["submit", "work", "read", "admin"]
+SecurityLevel = Literal["OPEN", "BASIC", "STRICT"]
 StepCategory = Literal["INIT", "VALIDATION", "PROCESSING", "EXTERNAL_API", "FINALIZATION"]
 
 
@@ -252,6 +259,41 @@ class CacheStatistics:
     hit_rate: Decimal | None
     refresh_count: int
     refresh_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleGrant:
+    """A line of ``module_grants``: a role that may reach a module."""
+
+    module_name: str
+    role_name: str
+    granted_at: datetime
+    granted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A line of ``list_api_keys``: an API key without its secret. ``last_used_at`` is to the minute."""
+
+    key_id: str
+    module_name: str
+    label: str
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyOwner:
+    """The answer of ``verify_api_key`` and ``authenticate``: whose key it is and what it may do."""
+
+    key_id: str
+    module_name: str
+    label: str
+    scopes: list[Scope]
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

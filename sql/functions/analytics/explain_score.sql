@@ -5,7 +5,7 @@
 -- and its detail says why. Where too few executions have ended, all have weight 0 and the row kept_score says that the
 -- score stays.
 -- value, weight, contribution: 0 to 1.
--- Locks: none. Writes: nothing. Raises: RB400 no name, RB404 unknown module.
+-- Locks: none. Writes: nothing. Raises: RB400 no name, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.explain_score(p_module_name text)
   returns table (factor text, value numeric, weight numeric, contribution numeric, detail text)
   language plpgsql
@@ -14,8 +14,11 @@ create or replace function capataz.explain_score(p_module_name text)
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_modules constant text[] := capataz_ops._scope('read');
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._require_access(v_modules, p_module_name);
 
   return query
   select f.factor, f.value, f.weight, f.contribution, f.detail
@@ -27,4 +30,4 @@ end
 $$;
 
 comment on function capataz.explain_score(text) is
-  'What the performance score of a module is made of, one row per factor. RB400, RB404.';
+  'What the performance score of a module is made of, one row per factor. RB400, RB401, RB403, RB404.';

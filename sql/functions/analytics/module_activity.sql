@@ -2,8 +2,8 @@
 --
 -- Executions that ended COMPLETED and FAILED, by module and minute of completed_at, UTC: the last p_minutes minutes with the
 -- one under way (specification 4.2: throughput). Minutes in which nothing ended are left out. What is not folded yet is counted.
--- p_module_name: null for all modules. p_minutes: 1 to 1440.
--- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB404 unknown module.
+-- p_module_name: null for all modules that the caller may reach. p_minutes: 1 to 1440.
+-- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.module_activity(p_module_name text default null, p_minutes bigint default 60)
   returns table (
     module_name varchar(100),
@@ -20,9 +20,11 @@ create or replace function capataz.module_activity(p_module_name text default nu
 as $$
 #variable_conflict use_column
 declare
+  v_modules constant text[] := capataz_ops._scope('read');
   v_from timestamp;
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, false);
+  perform capataz_ops._require_access(v_modules, p_module_name);
   perform capataz_ops._check_number('minutes', p_minutes, 1, 1440);
   v_from := date_trunc('minute', capataz.utc_now()) - make_interval(mins => coalesce(p_minutes, 60)::integer);
 
@@ -45,8 +47,8 @@ begin
     group by u.minute
     having sum(u.completed_count) <> 0 or sum(u.failed_count) <> 0
   ) as a
-  where p_module_name is null
-     or m.module_name = p_module_name
+  where (p_module_name is null or m.module_name = p_module_name)
+    and (v_modules is null or m.module_name = any (v_modules))
   order by m.module_name, a.minute;
 
   if not found and p_module_name is not null then
@@ -56,4 +58,4 @@ end
 $$;
 
 comment on function capataz.module_activity(text, bigint) is
-  'Executions ended per module and minute, COMPLETED and FAILED. RB400, RB404.';
+  'Executions ended per module and minute, COMPLETED and FAILED. RB400, RB401, RB403, RB404.';

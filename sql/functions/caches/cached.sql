@@ -7,7 +7,7 @@
 -- stale, in a transaction that is read only or not READ COMMITTED. Never waits.
 -- Locks:  caches row (skip locked).
 -- Writes: caches, cache_invalidations and routes at a refresh; cache_counters now and then.
--- Raises: RB400 no name, RB404 unknown cache.
+-- Raises: RB400 no name, RB401, RB403 you may not reach every module, RB404 unknown cache.
 create or replace function capataz.cached(p_cache_name text)
   returns json
   language plpgsql
@@ -19,6 +19,7 @@ declare
   v_state record;
   v_outcome boolean;
 begin
+  perform capataz_ops._require_fleet();
   select s.value, s.is_stale into v_state
   from capataz_ops._cache_states as s
   where s.cache_name = p_cache_name;
@@ -54,4 +55,4 @@ end
 $$;
 
 comment on function capataz.cached(text) is
-  'The value of a cache: active_modules, routing_table, performance_scoreboard or system_health. RB400, RB404.';
+  'The value of a cache: active_modules, routing_table, performance_scoreboard or system_health. RB400, RB401, RB403, RB404.';

@@ -3,7 +3,7 @@
 -- Ends an attempt: execution and robot COMPLETED, with output, metrics and scores (0..1) (specification 3.2, 3.3).
 -- p_resource_usage_mb: MB; null = the peak that was reported. Repeating the call gives the same answer and changes nothing.
 -- Locks:  robots row, robot_execute row; by trigger module_registry row (skip locked). Writes: robot_execute, robots.
--- Raises: RB400 bad argument, RB404 unknown execution, RB409 it has ended or is past its timeout.
+-- Raises: RB400 bad argument, RB401, RB403 not yours, RB404 unknown execution, RB409 it has ended or is past its timeout.
 create or replace function capataz.complete_execution(
   p_execute_id text,
   p_output_data jsonb default '{}',
@@ -21,7 +21,12 @@ create or replace function capataz.complete_execution(
   set enable_seqscan = off
   set jit = off
 as $$
+declare
+  v_modules constant text[] := capataz_ops._scope('work');
 begin
+  if v_modules is not null then
+    perform capataz_ops._refuse_foreign_executions(array[p_execute_id], v_modules);
+  end if;
   -- one expression for the good case; which rule is broken is looked up only where one is
   if (
     pg_column_size(p_output_data) <= 4194304
@@ -53,4 +58,4 @@ end
 $$;
 
 comment on function capataz.complete_execution(text, jsonb, jsonb, double precision, double precision, bigint) is
-  'Ends an attempt: execution and robot COMPLETED. RB400, RB404, RB409.';
+  'Ends an attempt: execution and robot COMPLETED. RB400, RB401, RB403, RB404, RB409.';

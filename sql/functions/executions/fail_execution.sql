@@ -4,7 +4,7 @@
 -- jitter (retry_policy of the module), while retries are left; FAILED at once for category VALIDATION, or with
 -- p_retryable false. Messages are kept to 10,000 characters, stack traces to 100,000. A repeated call changes nothing.
 -- Locks:  robots row, robot_execute row, module_registry row (by trigger, last). Writes: robot_execute, robots, module_registry.
--- Raises: RB400 bad argument, RB404 unknown execution, RB409 it has ended or is past its timeout.
+-- Raises: RB400 bad argument, RB401, RB403 not yours, RB404 unknown execution, RB409 it has ended or is past its timeout.
 create or replace function capataz.fail_execution(
   p_execute_id text,
   p_error_message text,
@@ -23,8 +23,12 @@ create or replace function capataz.fail_execution(
   set jit = off
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('work');
   v_status capataz.robot_status_enum;
 begin
+  if v_modules is not null then
+    perform capataz_ops._refuse_foreign_executions(array[p_execute_id], v_modules);
+  end if;
   if p_error_message is null then
     raise exception using
       errcode = 'RB400',
@@ -52,4 +56,4 @@ end
 $$;
 
 comment on function capataz.fail_execution(text, text, text, jsonb, text, boolean) is
-  'Ends an attempt with an error; the robot is RETRYING or FAILED. RB400, RB404, RB409.';
+  'Ends an attempt with an error; the robot is RETRYING or FAILED. RB400, RB401, RB403, RB404, RB409.';

@@ -4,7 +4,7 @@
 -- 'RB409: ...' or null; one bad element harms no other. Up to 10,000 elements.
 -- Locks:  robots by robot_id, robot_execute, module_registry rows by name (by trigger, last).
 -- Writes: robot_execute, robots, module_registry.
--- Raises: RB400 where p_results is no array of objects, or too long.
+-- Raises: RB400 where p_results is no array of objects, or too long; RB401, RB403 an API key without scope work.
 create or replace function capataz.fail_executions(p_results jsonb)
   returns table (execute_id text, status capataz.robot_status_enum, error text)
   language plpgsql
@@ -17,9 +17,11 @@ create or replace function capataz.fail_executions(p_results jsonb)
 as $$
 #variable_conflict use_column
 declare
+  v_modules constant text[] := capataz_ops._scope('work');
   v_failures capataz_ops.failure[];
   v_errors text[];
   v_ids text[];
+  v_foreign text[];
   v_done bigint[];
   v_statuses capataz.robot_status_enum[];
 begin
@@ -32,6 +34,16 @@ begin
   from jsonb_array_elements(p_results) with ordinality as b (element, place);
   if v_ids is null then
     return;
+  end if;
+  if v_modules is not null then
+    v_foreign := capataz_ops._foreign_executions(v_ids, v_modules);
+    if v_foreign <> '{}' then
+      v_errors := array(
+        select case when i.execute_id = any (v_foreign) then 'RB403: the execution is not yours' else v_errors[i.place] end
+        from unnest(v_ids) with ordinality as i (execute_id, place)
+        order by i.place
+      );
+    end if;
   end if;
 
   select array_agg(
@@ -56,7 +68,13 @@ begin
     from jsonb_array_elements(p_results) with ordinality as r (element, place)
   ) as b;
 
-  perform capataz_ops._lock_robots_of(v_ids);
+  -- no lock on what is not the caller's
+  perform capataz_ops._lock_robots_of(
+    case
+      when v_foreign is null then v_ids
+      else array(select i.execute_id from unnest(v_ids) as i (execute_id) where i.execute_id <> all (v_foreign))
+    end
+  );
   select array_agg(f.place), array_agg(f.status) into v_done, v_statuses
   from capataz_ops._fail_executions(v_failures, true) as f;
 
@@ -78,4 +96,4 @@ end
 $$;
 
 comment on function capataz.fail_executions(jsonb) is
-  'Ends many attempts with errors; one answer per element, in order. RB400.';
+  'Ends many attempts with errors; one answer per element, in order. RB400, RB401, RB403.';

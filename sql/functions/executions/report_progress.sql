@@ -5,7 +5,7 @@
 -- derived from steps never falls. CPU: percent of one core, 0 to 999.99; memory and I/O: MB; API time: milliseconds.
 -- On RETRYING (or PENDING) the call sets RUNNING.
 -- Locks:  robot_execute row. Writes: robot_execute; by trigger execution_steps.
--- Raises: RB400 bad argument, RB404 unknown execution, RB409 it has ended or is past its timeout.
+-- Raises: RB400 bad argument, RB401, RB403 not yours, RB404 unknown execution, RB409 it has ended or is past its timeout.
 create or replace function capataz.report_progress(
   p_execute_id text,
   p_progress_percentage double precision default null,
@@ -33,9 +33,13 @@ create or replace function capataz.report_progress(
   set jit = off
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('work');
   v_state capataz.execution_state_enum;
   v_progress smallint;
 begin
+  if v_modules is not null then
+    perform capataz_ops._refuse_foreign_executions(array[p_execute_id], v_modules);
+  end if;
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   if num_nulls(
     p_progress_percentage, p_current_step, p_step_category, p_completed_steps, p_total_steps, p_step_details,
@@ -101,4 +105,4 @@ comment on function capataz.report_progress(
   text, double precision, text, text, bigint, bigint, jsonb, double precision, bigint, bigint, bigint, bigint, bigint,
   bigint, bigint
 ) is
-  'Records progress, step and resources of an attempt; says whether to go on. RB400, RB404, RB409.';
+  'Records progress, step and resources of an attempt; says whether to go on. RB400, RB401, RB403, RB404, RB409.';

@@ -3,7 +3,7 @@
 -- The attempt repeats a step: state RETRYING until the next report_progress, retry_count of the execution + 1, up to
 -- max_retries (3). The robot's own retry_count is not touched.
 -- Locks:  robot_execute row. Writes: robot_execute.
--- Raises: RB400 no id or message, RB404 unknown execution, RB409 its state does not allow it, RB429 max_retries reached.
+-- Raises: RB400 no id or message, RB401, RB403 not yours, RB404 unknown execution, RB409 its state does not allow it, RB429 max_retries reached.
 create or replace function capataz.retry_step(p_execute_id text, p_error_message text)
   returns capataz.execution_state_enum
   language plpgsql
@@ -15,8 +15,12 @@ create or replace function capataz.retry_step(p_execute_id text, p_error_message
   set jit = off
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('work');
   v_execution record;
 begin
+  if v_modules is not null then
+    perform capataz_ops._refuse_foreign_executions(array[p_execute_id], v_modules);
+  end if;
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   if p_error_message is null then
     raise exception using

@@ -4,7 +4,7 @@
 -- What record_health_check and record_due_health_check do: checks the arguments, locks the module, keeps the check, counts
 -- it and returns the health that follows (ADR 0016). Null where p_only_if_due and the module's check is not due.
 -- Locks:  module_registry row. Writes: health_checks, module_minutes, module_state, module_registry; by trigger health_changes.
--- Raises: RB400 bad argument, RB404 unknown module.
+-- Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz_ops._record_health_check(
   p_module_name text,
   p_healthy boolean,
@@ -20,10 +20,12 @@ create or replace function capataz_ops._record_health_check(
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();
+  v_modules constant text[] := capataz_ops._scope('work');
   v_module capataz.module_registry;
   v_window record;
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._require_access(v_modules, p_module_name);
   perform capataz_ops._check_number('response_time_ms', p_response_time_ms, 0, 2147483647);
   if p_healthy is null then
     raise exception using

@@ -2,7 +2,7 @@
 --
 -- Nothing more is handed to the module; what runs may finish. p_reason is kept in last_error_message.
 -- Locks:  module_registry row. Writes: module_registry.
--- Raises: RB400 no name, RB404 unknown module.   (specification 3.1)
+-- Raises: RB400 no name, RB401, RB403 not yours, RB404 unknown module.   (specification 3.1)
 create or replace function capataz.deactivate_module(p_module_name text, p_reason text default null)
   returns capataz.module_registry
   language plpgsql
@@ -11,9 +11,11 @@ create or replace function capataz.deactivate_module(p_module_name text, p_reaso
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('admin');
   v_row capataz.module_registry;
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._require_access(v_modules, p_module_name);
 
   update capataz.module_registry as m
   set is_active = false,
@@ -30,4 +32,4 @@ end
 $$;
 
 comment on function capataz.deactivate_module(text, text) is
-  'Stops handing work to a module; what runs may finish. RB404.';
+  'Stops handing work to a module; what runs may finish. RB400, RB401, RB403, RB404.';

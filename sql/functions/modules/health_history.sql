@@ -1,7 +1,7 @@
 -- capataz.health_history(p_module_name, p_limit) -> rows (changed_at, from_status, to_status, reason), the latest first
 --
 -- Changes of a module's health: when (UTC), from what, to what, why (specification 5.2, ADR 0016). p_limit: 1 to 100000.
--- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB404 unknown module.
+-- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.health_history(p_module_name text, p_limit bigint default 50)
   returns table (
     changed_at timestamp,
@@ -15,8 +15,11 @@ create or replace function capataz.health_history(p_module_name text, p_limit bi
   set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  v_modules constant text[] := capataz_ops._scope('read');
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._require_access(v_modules, p_module_name);
   perform capataz_ops._check_number('limit', p_limit, 1, 100000);
 
   return query
@@ -33,4 +36,4 @@ end
 $$;
 
 comment on function capataz.health_history(text, bigint) is
-  'Changes of the health of a module, the latest first. RB400, RB404.';
+  'Changes of the health of a module, the latest first. RB400, RB401, RB403, RB404.';

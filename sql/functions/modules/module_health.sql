@@ -6,8 +6,8 @@
 -- is_probing   whether a probe is running now
 -- failed_checks, consecutive_failures   in a row
 -- in_flight    executions that have not ended; waiting: robots PENDING or RETRYING, counted up to 1,000
--- p_module_name: null for all modules.
--- Locks: none. Writes: nothing. Raises: RB400 bad name, RB404 unknown module.
+-- p_module_name: null for all modules that the caller may reach.
+-- Locks: none. Writes: nothing. Raises: RB400 bad name, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.module_health(p_module_name text default null)
   returns table (
     module_name varchar(100),
@@ -33,8 +33,11 @@ create or replace function capataz.module_health(p_module_name text default null
   set jit = off
 as $$
 #variable_conflict use_column
+declare
+  v_modules constant text[] := capataz_ops._scope('read');
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, false);
+  perform capataz_ops._require_access(v_modules, p_module_name);
 
   return query
   select
@@ -73,8 +76,8 @@ begin
       limit 1000
     ) as q
   ) as w
-  where p_module_name is null
-     or m.module_name = p_module_name
+  where (p_module_name is null or m.module_name = p_module_name)
+    and (v_modules is null or m.module_name = any (v_modules))
   order by m.module_name;
 
   if not found and p_module_name is not null then
@@ -84,4 +87,4 @@ end
 $$;
 
 comment on function capataz.module_health(text) is
-  'Health of modules with its reason, circuit breaker, robots running and waiting. RB400, RB404.';
+  'Health of modules with its reason, circuit breaker, robots running and waiting. RB400, RB401, RB403, RB404.';

@@ -4,7 +4,7 @@
 -- is still due, so that several probers count one answer (specification 5.2, ADR 0016). Null: somebody else was quicker.
 -- p_response_time_ms: milliseconds, 0 or more.
 -- Locks:  module_registry row. Writes: as record_health_check.
--- Raises: RB400 bad argument, RB404 unknown module.
+-- Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.record_due_health_check(
   p_module_name text,
   p_healthy boolean,
@@ -23,4 +23,4 @@ end
 $$;
 
 comment on function capataz.record_due_health_check(text, boolean, bigint, text) is
-  'Records a health check where the module''s check is still due; null where it is not. RB400, RB404.';
+  'Records a health check where the module''s check is still due; null where it is not. RB400, RB401, RB403, RB404.';

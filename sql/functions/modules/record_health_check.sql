@@ -6,7 +6,7 @@
 -- work that fails.
 -- p_response_time_ms: milliseconds, 0 or more.
 -- Locks:  module_registry row. Writes: health_checks, module_minutes, module_state, module_registry; by trigger health_changes.
--- Raises: RB400 bad argument, RB404 unknown module.
+-- Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.record_health_check(
   p_module_name text,
   p_healthy boolean,
@@ -25,4 +25,4 @@ end
 $$;
 
 comment on function capataz.record_health_check(text, boolean, bigint, text) is
-  'Stores the result of a health check of a module and returns its health. RB400, RB404.';
+  'Stores the result of a health check of a module and returns its health. RB400, RB401, RB403, RB404.';

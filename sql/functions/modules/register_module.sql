@@ -5,7 +5,8 @@
 -- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
 -- Locks:  the module's limit where max_concurrency changes (waits for claims under way), module_registry row.
 -- Writes: module_registry; by trigger module_settings, module_state, module_permits.
--- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB409 module_id taken by another name.
+-- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB401, RB403 an API key
+--         of another module, RB409 module_id taken by another name.
 create or replace function capataz.register_module(
   p_module_name text,
   p_module_version text,
@@ -21,6 +22,7 @@ create or replace function capataz.register_module(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('admin');
   v_environment constant text := coalesce(p_environment, 'prod');
   v_data constant jsonb := coalesce(p_registration_data, '{}');
   v_module_id text;
@@ -29,6 +31,7 @@ declare
   v_row capataz.module_registry;
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+  perform capataz_ops._require_access(v_modules, p_module_name);
   perform capataz_ops._check_text('module_version', p_module_version, 50, true);
   perform capataz_ops._check_text('environment', v_environment, 50, true);
   perform capataz_ops._check_text('health_endpoint', p_health_endpoint, 200, false);
@@ -150,4 +153,4 @@ end
 $$;
 
 comment on function capataz.register_module(text, text, text[], text, text, jsonb) is
-  'Registers a module or brings its registration up to date (upsert by name; settings are merged). RB400.';
+  'Registers a module or brings its registration up to date (upsert by name; settings are merged). RB400, RB401, RB403, RB409.';

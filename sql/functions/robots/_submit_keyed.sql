@@ -5,7 +5,7 @@
 -- output. FAILED, or past the TTL: the key moves to a new robot. Two concurrent submits of one key make one robot:
 -- the unique index decides, the loser looks again.
 -- Locks:  the robots row that holds the key, where the key moves. Writes: robots.
--- Raises: RB409 robot_id taken.
+-- Raises: RB403 the key is held by a robot of a module that the caller may not reach, RB409 robot_id taken.
 create or replace function capataz_ops._submit_keyed(
   p_request capataz_ops.robot_request,
   p_module_name text,
@@ -25,6 +25,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now constant timestamp := capataz.utc_now();
+  v_modules constant text[] := capataz_ops._scope('submit');
   v_holder record;
 begin
   loop
@@ -33,7 +34,13 @@ begin
     join capataz_ops.module_settings as s on s.module_name = r.module_name
     where r.cache_key = p_request.cache_key;
 
-    if found and v_holder.status in ('PENDING', 'PROCESSING', 'RETRYING') then
+    if found and v_holder.module_name <> all (v_modules) then
+      raise exception using
+        errcode = 'RB403',
+        message = 'the cache_key belongs to a module that is not yours',
+        detail = format('cache_key is "%s".', left(p_request.cache_key, 60)),
+        hint = 'Begin your cache keys with the name of your module.';
+    elsif found and v_holder.status in ('PENDING', 'PROCESSING', 'RETRYING') then
       robot_id := v_holder.robot_id;
       module_name := v_holder.module_name;
       status := v_holder.status;

@@ -1,7 +1,7 @@
 -- capataz.batch_progress(p_correlation_id) -> one row (correlation_id, total, pending, processing, ..., percent, eta)
 --
 -- Progress of the robots that share a correlation id (specification 3.2: batch processing tracking). percent: ended of
--- total, 0.00 to 100.00. eta: UTC, from the rate of ended robots since the first one began; null where there is none yet.
+-- total, 0.00 to 100.00. Robots of modules that are not the caller's are not counted. eta: UTC, from the rate of ended robots since the first one began; null where there is none yet.
 -- Locks: none. Writes: nothing. Raises: RB400 no id, RB404 no robot has it.
 create or replace function capataz.batch_progress(p_correlation_id text)
   returns table (
@@ -21,6 +21,8 @@ create or replace function capataz.batch_progress(p_correlation_id text)
   set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  v_modules constant text[] := capataz_ops._scope('read');
 begin
   perform capataz_ops._check_text('correlation_id', p_correlation_id, 100, true);
   return query
@@ -46,9 +48,22 @@ begin
       capataz.utc_now() as now
     from capataz.robots as r
     where r.correlation_id = p_correlation_id
+      and (v_modules is null or r.module_name = any (v_modules))
   ) as b
   where b.total > 0;
-  if not found then
+  if not found
+     and exists (
+       select
+       from capataz.robots as r
+       where r.correlation_id = p_correlation_id
+     )
+  then
+    raise exception using
+      errcode = 'RB403',
+      message = format('the robots of correlation_id "%s" are not yours', p_correlation_id),
+      detail = format('%s may reach %s.', capataz_ops._caller_name(), capataz_ops._listed(v_modules)),
+      hint = 'They belong to modules that were not granted to you.';
+  elsif not found then
     raise exception using
       errcode = 'RB404',
       message = format('no robot has correlation_id "%s"', p_correlation_id),
@@ -59,4 +74,4 @@ end
 $$;
 
 comment on function capataz.batch_progress(text) is
-  'Progress of the robots that share a correlation id, with the expected end. RB400, RB404.';
+  'Progress of the robots that share a correlation id, with the expected end. RB400, RB401, RB403, RB404.';

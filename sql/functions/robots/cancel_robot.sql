@@ -3,7 +3,7 @@
 -- Cancels a robot that has not ended: FAILED with category CANCELLED; a running attempt is CANCELLED and its worker is told
 -- RB409 at its next call. Repeatable: cancelling a cancelled robot changes nothing.
 -- Locks:  robots row, robot_execute row. Writes: robots, robot_execute.
--- Raises: RB400 no id, RB404 unknown robot, RB409 it ended otherwise.
+-- Raises: RB400 no id, RB401, RB403 not yours, RB404 unknown robot, RB409 it ended otherwise.
 create or replace function capataz.cancel_robot(p_robot_id text, p_reason text default null)
   returns capataz.robot_status_enum
   language plpgsql
@@ -15,10 +15,13 @@ create or replace function capataz.cancel_robot(p_robot_id text, p_reason text d
   set jit = off
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('submit');
   v_robot record;
 begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   perform capataz_ops._check_text('robot_id', p_robot_id, 50, true);
+
+  perform capataz_ops._refuse_foreign_robot(p_robot_id, v_modules);
 
   select r.status, r.error_category into v_robot
   from capataz.robots as r
@@ -48,7 +51,7 @@ begin
   set status = 'FAILED',
       error_category = 'CANCELLED',
       error_details = jsonb_strip_nulls(jsonb_build_object(
-        'type', 'CANCELLED', 'message', left(p_reason, 10000), 'cancelled_by', capataz_ops._caller()
+        'type', 'CANCELLED', 'message', left(p_reason, 10000), 'cancelled_by', capataz_ops._caller_name()
       ))
   where r.robot_id = p_robot_id;
   return 'FAILED'::capataz.robot_status_enum;
@@ -56,4 +59,4 @@ end
 $$;
 
 comment on function capataz.cancel_robot(text, text) is
-  'Cancels a robot that has not ended: FAILED with category CANCELLED. RB400, RB404, RB409.';
+  'Cancels a robot that has not ended: FAILED with category CANCELLED. RB400, RB401, RB403, RB404, RB409.';

@@ -7,7 +7,7 @@
 -- Also sweeps a bounded number of executions of the module that are past their timeout or whose worker is lost.
 -- p_batch_size: 1 to 1000. p_timeout_seconds: time limit of the attempts, default timeout_seconds of the module (1800).
 -- Locks:  robots (skip locked), module_permits (skip locked); the sweep as expire_executions. Writes: robots, robot_execute.
--- Raises: RB400 bad argument, RB404 unknown module.
+-- Raises: RB400 bad argument, RB401, RB403 not yours, RB404 unknown module.
 create or replace function capataz.claim_robots(
   p_module_name text,
   p_batch_size bigint default 1,
@@ -35,6 +35,7 @@ create or replace function capataz.claim_robots(
 as $$
 #variable_conflict use_column
 declare
+  v_modules constant text[] := capataz_ops._scope('work');
   v_now constant timestamp := capataz.utc_now();
   v_wanted integer := least(greatest(coalesce(p_batch_size, 1), 0), 1001)::integer;
   v_module record;
@@ -47,6 +48,11 @@ begin
     perform capataz_ops._check_number('batch_size', p_batch_size, 1, 1000);
     perform capataz_ops._check_text('worker_id', p_worker_id, 100, false);
     perform capataz_ops._check_number('timeout_seconds', p_timeout_seconds, 1, 2147483647);
+  end if;
+
+  if v_modules is not null then
+    perform capataz_ops._check_text('module_name', p_module_name, 100, true);
+    perform capataz_ops._require_access(v_modules, p_module_name);
   end if;
 
   -- max_concurrency changes only while no claim of the module is under way (ADR 0007); nobody waits here
@@ -182,4 +188,4 @@ end
 $$;
 
 comment on function capataz.claim_robots(text, bigint, text, bigint) is
-  'Hands due robots to a worker and opens their executions, best first. RB400, RB404.';
+  'Hands due robots to a worker and opens their executions, best first. RB400, RB401, RB403, RB404.';

@@ -2,7 +2,7 @@
 --
 -- Why is it not running? One row per check: status, due, module_active, module_health, capacity, queue_position, lease.
 -- ok false names what keeps the robot from being claimed now. The queue position is counted up to 10,000.
--- Locks: none. Writes: nothing. Raises: RB400 no id, RB404 unknown robot.
+-- Locks: none. Writes: nothing. Raises: RB400 no id, RB401, RB403 not yours, RB404 unknown robot.
 create or replace function capataz.explain_robot(p_robot_id text)
   returns table (check_name text, ok boolean, detail text)
   language plpgsql
@@ -148,4 +148,4 @@ end
 $$;
 
 comment on function capataz.explain_robot(text) is
-  'Why a robot is not running: one row per check. RB400, RB404.';
+  'Why a robot is not running: one row per check. RB400, RB401, RB403, RB404.';

@@ -2,7 +2,7 @@
 --
 -- Gives a FAILED robot a new life: PENDING, retry_count 0, due now; its last error stays readable.
 -- Locks:  robots row. Writes: robots.
--- Raises: RB400 no id, RB404 unknown robot, RB409 it is not FAILED.
+-- Raises: RB400 no id, RB401, RB403 not yours, RB404 unknown robot, RB409 it is not FAILED.
 create or replace function capataz.retry_robot(p_robot_id text)
   returns capataz.robot_status_enum
   language plpgsql
@@ -11,10 +11,12 @@ create or replace function capataz.retry_robot(p_robot_id text)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_modules constant text[] := capataz_ops._scope('admin');
   v_status capataz.robot_status_enum;
 begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   perform capataz_ops._check_text('robot_id', p_robot_id, 50, true);
+  perform capataz_ops._refuse_foreign_robot(p_robot_id, v_modules);
 
   update capataz.robots as r
   set status = 'PENDING'
@@ -39,4 +41,4 @@ end
 $$;
 
 comment on function capataz.retry_robot(text) is
-  'Makes a FAILED robot PENDING again with all its retries. RB400, RB404, RB409.';
+  'Makes a FAILED robot PENDING again with all its retries. RB400, RB401, RB403, RB404, RB409.';

@@ -4,8 +4,9 @@
 -- p_estimated_duration_minutes: minutes; p_complexity_score: 0.0 to 9.9; p_retry_limit: 0 to 1000, 3 = at most 4 attempts.
 -- With p_cache_key, a robot in progress with that key is returned (deduplicated), and a COMPLETED one answers at once
 -- (cache_hit) while its module's cache_ttl_seconds lasts. p_metadata is stored in enterprise_metadata.
+-- A caller who may not reach every module submits to its own; null chooses among them.
 -- Locks:  module_registry row (key share, by the foreign key). Writes: robots.
--- Raises: RB400 bad argument or type not supported, RB404 unknown module, RB409 robot_id taken,
+-- Raises: RB400 bad argument or type not supported, RB401, RB403 not your module, RB404 unknown module, RB409 robot_id taken,
 --         RB503 module inactive or no module for the type.
 create or replace function capataz.submit_robot(
   p_robot_type text,
@@ -43,6 +44,8 @@ declare
   v_now constant timestamp := capataz.utc_now();
   v_request capataz_ops.robot_request;
   v_module_name text := p_module_name;
+  v_modules constant text[] := capataz_ops._scope('submit');
+  v_is_routed constant boolean := p_module_name is null and v_modules is null;
 begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   -- one expression for the usual call; which rule is broken is looked up only where one is
@@ -68,7 +71,12 @@ begin
   end if;
 
   if p_module_name is not null then
+    if v_modules is not null then
+      perform capataz_ops._require_access(v_modules, p_module_name);
+    end if;
     perform capataz_ops._check_pinned(p_module_name, p_robot_type);
+  elsif v_modules is not null then
+    v_module_name := (capataz_ops._route_within(p_robot_type, 1, v_modules))[1];
   else
     v_module_name := (capataz_ops._route(p_robot_type, 1))[1];
   end if;
@@ -81,7 +89,7 @@ begin
     values (
       capataz_ops._robot_id_prefix(p_robot_type, v_now) || nextval('capataz.robots_seq'::regclass),
       p_robot_type, v_module_name, p_input_data, p_priority::capataz.priority_enum, p_retry_limit, v_now, v_now, v_now,
-      p_module_name is null
+      v_is_routed
     )
     returning robot_id, module_name, status, false, false;
     return;
@@ -90,11 +98,11 @@ begin
   if p_cache_key is not null then
     return query
     select k.robot_id, k.module_name, k.status, k.cache_hit, k.deduplicated
-    from capataz_ops._submit_keyed(v_request, v_module_name, p_module_name is null) as k;
+    from capataz_ops._submit_keyed(v_request, v_module_name, v_is_routed) as k;
     return;
   end if;
 
-  robot_id := capataz_ops._insert_robot(v_request, v_module_name, p_module_name is null);
+  robot_id := capataz_ops._insert_robot(v_request, v_module_name, v_is_routed);
   if robot_id is null then
     perform capataz_ops._raise_robot_id_taken(p_robot_id);
   end if;
@@ -109,4 +117,4 @@ $$;
 comment on function capataz.submit_robot(
   text, jsonb, text, text, timestamp, text, text, text, bigint, bigint, double precision, text, text, text[], jsonb, text
 ) is
-  'Hands one robot to a module, or to the module that the router chooses. RB400, RB404, RB409, RB503.';
+  'Hands one robot to a module, or to the module that the router chooses. RB400, RB401, RB403, RB404, RB409, RB503.';

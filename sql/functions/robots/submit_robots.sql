@@ -21,6 +21,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now constant timestamp := capataz.utc_now();
+  v_reachable constant text[] := capataz_ops._scope('submit');
   v_requests capataz_ops.robot_request[];
   v_modules text[];
   v_type record;
@@ -46,6 +47,10 @@ begin
   v_wanted := coalesce(cardinality(v_requests), 0);
   if v_wanted = 0 then
     return;
+  end if;
+
+  if v_reachable is not null then
+    v_requests := capataz_ops._tie_requests(v_requests, v_reachable);
   end if;
 
   -- modules: each pinned pair is checked once, each type is routed as a set
@@ -162,4 +167,4 @@ end
 $$;
 
 comment on function capataz.submit_robots(jsonb) is
-  'Submits many robots at once, all or nothing; answers come in the order of the elements. RB400, RB404, RB409, RB503.';
+  'Submits many robots at once, all or nothing; answers come in the order of the elements. RB400, RB401, RB403, RB404, RB409, RB503.';

@@ -12,7 +12,7 @@ select
   m.supported_robot_types,
   m.health_status,
   m.performance_score,
-  (m.registration_data ->> 'max_concurrency')::numeric::integer as max_concurrency,
+  m.max_concurrency::integer as max_concurrency,
   m.capacity_utilization
 from capataz.module_registry as m
 where m.is_active;

@@ -32,7 +32,7 @@ from (
         m.module_name,
         greatest(coalesce(m.performance_score, 1), 0.01)::double precision as score,
         greatest(1 - coalesce(m.capacity_utilization, 0), 0.01)::double precision as free_share,
-        (m.registration_data ->> 'max_concurrency')::double precision as units
+        m.max_concurrency::double precision as units
       from capataz.module_registry as m
       cross join lateral (select distinct u.robot_type from unnest(m.supported_robot_types) as u (robot_type)) as t
       where m.is_active

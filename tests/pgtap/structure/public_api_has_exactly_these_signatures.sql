@@ -6,6 +6,56 @@ select plan(2);
 create temporary table api (name text, arguments text, result text) on commit drop;
 insert into api
 values
+    ('authenticate',
+     'p_key text',
+     'TABLE(key_id text, module_name text, label text, scopes text[], '
+     'expires_at timestamp without time zone)'),
+    ('execution_data',
+     'p_execute_id text, p_field text',
+     'jsonb'),
+    ('grant_module',
+     'p_module_name text, p_role_name text',
+     'boolean'),
+    ('issue_api_key',
+     'p_module_name text, p_label text, p_scopes text[], '
+     'p_expires_at timestamp without time zone DEFAULT NULL::timestamp without time zone',
+     'text'),
+    ('list_api_keys',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(key_id text, module_name character varying, label text, scopes text[], '
+     'created_at timestamp without time zone, expires_at timestamp without time zone, '
+     'revoked_at timestamp without time zone, last_used_at timestamp without time zone)'),
+    ('module_grants',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, role_name text, granted_at timestamp without time zone, '
+     'granted_by text)'),
+    ('my_modules',
+     '',
+     'text[]'),
+    ('revoke_api_key',
+     'p_key_id text',
+     'boolean'),
+    ('revoke_module',
+     'p_module_name text, p_role_name text',
+     'boolean'),
+    ('robot_data',
+     'p_robot_id text, p_field text',
+     'jsonb'),
+    ('rotate_api_key',
+     'p_key_id text, p_overlap_seconds bigint DEFAULT 86400, '
+     'p_expires_at timestamp without time zone DEFAULT NULL::timestamp without time zone',
+     'text'),
+    ('set_module_security',
+     'p_module_name text, p_security_level text DEFAULT NULL::text, '
+     'p_compliance_flags jsonb DEFAULT NULL::jsonb',
+     'void'),
+    ('take_rate_token',
+     'p_module_name text, p_cost double precision DEFAULT 1',
+     'double precision'),
+    ('verify_api_key',
+     'p_key text',
+     'TABLE(key_id text, module_name text, label text, scopes text[], '
+     'expires_at timestamp without time zone)'),
     ('activate_module',
      'p_module_name text',
      'capataz.module_registry'),

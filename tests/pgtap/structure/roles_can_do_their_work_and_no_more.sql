@@ -4,6 +4,7 @@ select plan(13);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('Roles') as m \gset
+select capataz.grant_module('Roles', 'capataz_worker');
 set local role capataz_producer;
 select lives_ok($$select * from capataz.submit_robot('T', '{}', 'Roles', p_robot_id => 'roles-1')$$, 'a producer submits');
 select throws_ok(
@@ -37,7 +38,7 @@ select throws_ok(
 select lives_ok($$select capataz.deactivate_module('Roles')$$, 'an operator steers');
 set local role capataz_gateway;
 select throws_ok(
-  $$select capataz.get_robot('roles-1')$$, '42501', 'permission denied for function get_robot', 'the gateway has no such door'
+  $$select capataz.get_robot('roles-1')$$, 'RB401', 'the API key is not valid', 'the gateway does nothing without a key'
 );
 set local role capataz_admin;
 select lives_ok($$select capataz.register_module('Roles', '2', array['T'])$$, 'an admin registers modules');

@@ -50,7 +50,8 @@ select is_empty(
 select set_eq(
   $$select name from routines where schema_name = 'capataz' and provolatile <> 'v'$$,
   array['utc_now', 'get_robot', 'explain_robot', 'batch_progress', 'system_health', 'due_health_checks',
-    'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics'],
+    'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics', 'my_modules', 'module_grants',
+    'list_api_keys', 'robot_data', 'execution_data'],
   'only these public functions promise to write nothing'
 );
 select is_empty(

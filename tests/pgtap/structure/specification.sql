@@ -113,7 +113,8 @@ select set_eq(
   $$select table_name, column_name from columns where schema_name = 'capataz'
     except select table_name, column_name from columns where schema_name = 'specification'$$,
   $$values
-    ('robots', 'available_at'), ('robots', 'arrival'), ('robots', 'is_routed'),
+    ('robots', 'available_at'), ('robots', 'arrival'), ('robots', 'is_routed'), ('robots', 'compliance_context'),
+    ('module_registry', 'max_concurrency'),
     ('robot_execute', 'worker_id'), ('robot_execute', 'error_category'), ('robot_execute', 'items_processed'),
     ('robot_execute', 'answered_status'), ('robot_execute', 'has_permit')$$,
   'Capataz adds these columns and no others'

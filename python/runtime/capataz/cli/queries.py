@@ -25,7 +25,11 @@ group by r.module_name
 """
 
 MODULES = """
-select m.*
+select m.module_id, m.module_name, m.module_version, m.supported_robot_types, m.is_active, m.health_endpoint,
+       m.performance_score, m.performance_tier, m.last_performance_check, m.error_count_24h, m.success_rate_24h,
+       m.avg_processing_time_ms, m.capacity_utilization, m.health_status, m.last_health_check, m.consecutive_failures,
+       m.uptime_percentage_24h, m.total_robots_processed, m.total_processing_time_hours, m.security_level,
+       m.compliance_flags, m.registered_at, m.updated_at, m.max_concurrency
 from capataz.module_registry m
 where %(module)s::text is null or m.module_name = %(module)s
 order by m.is_active desc, m.module_name
@@ -51,7 +55,7 @@ select e.execute_id, e.execution_state, e.current_step, e.step_category, e.progr
        e.resource_peak_usage, e.started_at, e.completed_at, e.estimated_completion_at, e.duration_ms,
        e.error_category, e.error_message, e.worker_id, e.throughput_items_per_sec, e.external_api_calls,
        e.external_api_duration_ms, e.external_api_failures
-from capataz.robot_execute e
+from capataz.execution_details e
 where e.robot_id = %(robot_id)s
 order by e.started_at, e.execute_id
 """
@@ -68,7 +72,7 @@ limit %(limit)s
 FAILURES = """
 select r.robot_id, r.module_name, r.status, r.error_category, r.last_error_at, r.retry_count,
        r.error_details ->> 'message' as message
-from capataz.robots r
+from capataz.robot_details r
 where r.status in ('FAILED', 'RETRYING')
   and r.last_error_at > %(since)s::timestamp
 order by r.last_error_at desc
