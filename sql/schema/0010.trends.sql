@@ -244,6 +244,7 @@ create table capataz_ops.walks (
   started_at timestamp,
   ended_at timestamp,
   row_count bigint not null default 0,
+  defined_at timestamp not null default capataz.utc_now(),
 
   constraint walks_pkey primary key (walk_name)
 ) with (fillfactor = 50);
@@ -253,6 +254,7 @@ comment on column capataz_ops.walks.position is 'Where to go on; null = from the
 comment on column capataz_ops.walks.started_at is 'When the round under way, or the last one, began, UTC.';
 comment on column capataz_ops.walks.ended_at is 'When the last round ended, UTC; null = one is under way.';
 comment on column capataz_ops.walks.row_count is 'Rows of the round under way, or of the last one.';
+comment on column capataz_ops.walks.defined_at is 'When this table was made: executions are counted per robot type since then, UTC.';
 
 insert into capataz_ops.walks (walk_name)
 values ('validate_consistency'), ('purge_history');

@@ -2,7 +2,7 @@
 --
 -- The catalogue of jobs (specification 5.2): schedule (five fields of cron, UTC), who owns it, its last run, when it is due
 -- next, how often it was missed and its latest gap: from gap_from to gap_until nobody ran it. is_late: it should have run.
--- Locks: none. Writes: nothing. Raises: nothing.
+-- Locks: none. Writes: nothing. Raises: RB401, RB403 you may not reach every module.
 create or replace function capataz.list_jobs()
   returns table (
     job_name varchar(100),
@@ -32,6 +32,7 @@ create or replace function capataz.list_jobs()
 as $$
 #variable_conflict use_column
 begin
+  perform capataz_ops._require_fleet();
   return query
   select
     j.job_name, j.description, j.schedule, j.command, j.job_owner, j.timeout_seconds, j.last_start_at, j.last_end_at,
@@ -44,4 +45,4 @@ end
 $$;
 
 comment on function capataz.list_jobs() is
-  'The scheduled jobs: schedule, owner, last run, next due, gaps.';
+  'The scheduled jobs: schedule, owner, last run, next due, gaps. RB401, RB403.';
