@@ -35,4 +35,4 @@ alter table if exists capataz_ops.module_settings
   drop column if exists retention_days;
 
 alter table if exists capataz.robot_execute
-  drop column if exists robot_type;
+  drop column if exists robot_type cascade;

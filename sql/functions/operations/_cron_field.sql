@@ -11,7 +11,7 @@ create or replace function capataz_ops._cron_field(p_name text, p_field text, p_
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_values integer[] := '{}';
+  v_values integer[] := '{}'::integer[];
   v_item text;
   v_parts text[];
   v_from integer;

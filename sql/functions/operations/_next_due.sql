@@ -45,14 +45,16 @@ begin
       v_day := date_trunc('month', v_day) + interval '1 month';
       continue;
     end if;
-    if case
-         when v_is_both
-           then extract(day from v_day) = any (v_days)
-             and (extract(dow from v_day) = any (v_weekdays) or extract(isodow from v_day) = any (v_weekdays))
-         else extract(day from v_day) = any (v_days)
-           or extract(dow from v_day) = any (v_weekdays)
-           or extract(isodow from v_day) = any (v_weekdays)
-       end
+    if (
+      case
+        when v_is_both
+          then extract(day from v_day) = any (v_days)
+            and (extract(dow from v_day) = any (v_weekdays) or extract(isodow from v_day) = any (v_weekdays))
+        else extract(day from v_day) = any (v_days)
+          or extract(dow from v_day) = any (v_weekdays)
+          or extract(isodow from v_day) = any (v_weekdays)
+      end
+    )
     then
       select min(v_day + make_interval(hours => h.n, mins => m.n)) into v_found
       from unnest(v_hours) as h (n)

@@ -1,4 +1,4 @@
--- capataz.purge_history() -> bigint: robots that were removed
+-- capataz.purge_history() -> integer: robots that were removed
 --
 -- Removes COMPLETED and FAILED robots, with their executions, of modules with retention_days: once they ended so many days
 -- ago (26 hours at least: the windows of 24 hours and their margin stay whole). Off for modules without that setting.
@@ -7,7 +7,7 @@
 -- Locks:  robots it removes, by robot_id, skip locked (none of them can be claimed). Writes: robots, robot_execute, walks.
 -- Raises: nothing.
 create or replace function capataz.purge_history()
-  returns bigint
+  returns integer
   language plpgsql
   volatile
   security definer
@@ -27,7 +27,7 @@ declare
   v_is_first boolean;
   v_batch record;
   v_gone text[];
-  v_removed bigint := 0;
+  v_removed integer := 0;
 begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   if not exists (select from capataz_ops.module_settings as s where s.retention_days is not null) then
