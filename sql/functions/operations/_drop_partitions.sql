@@ -15,6 +15,7 @@ declare
   v_partition record;
   v_dropped integer := 0;
 begin
+  perform pg_advisory_xact_lock(hashtextextended('capataz.partition ' || p_table, 0));
   for v_partition in
     select c.relname
     from pg_inherits as i

@@ -65,7 +65,7 @@ begin
       v_started := clock_timestamp();
       select c.pending, c.retrying, c.not_due into v_counts
       from capataz_ops._queue_counts(v_module.module_name, v_now) as c;
-      v_cost := extract(epoch from clock_timestamp() - v_started) * 1000;
+      v_cost := (extract(epoch from clock_timestamp() - v_started) * 1000)::double precision;
       if v_cost > 50 then
         insert into capataz_ops.queue_counts as q (
           module_name, counted_at, next_count_at, cost_ms, pending, retrying, not_due
@@ -92,7 +92,11 @@ begin
     )
     select
       v_module.module_name, v_minute, c.pending, c.retrying, c.not_due, v_module.in_flight, v_module.max_concurrency,
-      least(extract(epoch from v_now - v_module.oldest_due), 2147483647)::integer, v_module.cpu_percent, v_module.memory_mb,
+      case
+        when v_module.oldest_due is not null
+          then least(extract(epoch from v_now - v_module.oldest_due), 2147483647)::integer
+      end,
+      v_module.cpu_percent, v_module.memory_mb,
       v_module.disk_io_mb, v_module.network_io_mb, coalesce(v_is_estimate, false)
     from (
       select
@@ -136,7 +140,7 @@ begin
   from capataz_ops.module_trends as t
   where t.sampled_at = v_minute;
 
-  select count(*) into v_rows
+  select count(*)::integer into v_rows
   from capataz_ops.module_trends as t
   where t.sampled_at = v_minute
     and t.module_name <> '';

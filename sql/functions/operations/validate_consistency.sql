@@ -27,7 +27,7 @@ begin
   where w.walk_name = 'validate_consistency'
   for update skip locked;
   if not found then
-    return (select count(*) from capataz_ops.findings as f);
+    return (select count(*)::integer from capataz_ops.findings as f);
   end if;
 
   with found as (
@@ -114,7 +114,7 @@ begin
       row_count = v_walk.row_count
   where w.walk_name = 'validate_consistency';
 
-  select count(*) into v_findings
+  select count(*)::integer into v_findings
   from capataz_ops.findings as f;
   return v_findings;
 end

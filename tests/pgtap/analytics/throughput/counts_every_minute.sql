@@ -18,8 +18,8 @@ select capataz_test.advance('100 seconds');
 select capataz_test.complete_some('B', 1, 5000);
 select capataz_test.advance('60 seconds');
 
-select is(pg_temp.shown(null, null), '{12:00/3/1/25.00/6666,12:01/0/0/-/-,12:02/1/0/0.00/5000,12:03/0/0/-/-}', 'all modules');
-select is(pg_temp.shown('A', null), '{12:00/3/1/25.00/6666,12:01/0/0/-/-,12:02/0/0/-/-,12:03/0/0/-/-}', 'one module');
+select is(pg_temp.shown(null, null), '{12:00/3/1/25.00/6667,12:01/0/0/-/-,12:02/1/0/0.00/5000,12:03/0/0/-/-}', 'all modules');
+select is(pg_temp.shown('A', null), '{12:00/3/1/25.00/6667,12:01/0/0/-/-,12:02/0/0/-/-,12:03/0/0/-/-}', 'one module');
 select is(pg_temp.shown('A', 'T'), '{12:00/2/1/33.33/10000,12:01/0/0/-/-,12:02/0/0/-/-,12:03/0/0/-/-}', 'one type of it');
 select is(pg_temp.shown('A', 'U'), '{12:00/1/0/0.00/0,12:01/0/0/-/-,12:02/0/0/-/-,12:03/0/0/-/-}', 'the other type');
 select is(pg_temp.shown(null, 'T'), '{12:00/2/1/33.33/10000,12:01/0/0/-/-,12:02/1/0/0.00/5000,12:03/0/0/-/-}', 'one type of all');

@@ -21,12 +21,12 @@ select capataz.report_progress(:'e', 50, 'ocr');
 select is(pg_temp.stuck(), '{}', 'a report is progress');
 select capataz_test.advance('3 minutes');
 select capataz.report_progress(:'e', p_current_step => 'ocr');
-select capataz_test.advance('10 minutes');
+select capataz_test.advance('601 seconds');
 select capataz.heartbeat_worker('w', 'S');
 select is(pg_temp.stuck(), '{no progress 12:13:01,past timeout 12:20:00}', 'since the last report; and past its time limit');
 select results_eq(
   $$select reason, for_how_long, state::text, progress::integer, step::text from capataz.stuck where module_name = 'S'$$,
-  $$values ('no progress', '00:10:00'::interval, 'RUNNING', 50, 'ocr'), ('past timeout', '00:03:01', 'RUNNING', 50, 'ocr')$$, 'the view: the longest first'
+  $$values ('no progress', '00:10:01'::interval, 'RUNNING', 50, 'ocr'), ('past timeout', '00:03:02', 'RUNNING', 50, 'ocr')$$, 'the view: the longest first'
 );
 select capataz.expire_executions();
 select is(pg_temp.stuck(), '{}', 'ended');

@@ -8,7 +8,7 @@ select capataz_test.complete_some('A', 1, 2000);
 select capataz_test.fail_some('A');
 select capataz_test.running('A', 'w') as e \gset
 select capataz_test.advance('10 seconds');
-select capataz.report_progress(:'e', 25, 'ocr', 'PROCESS', p_cpu_usage_percent => 50, p_memory_usage_mb => 64);
+select capataz.report_progress(:'e', 25, 'ocr', 'PROCESSING', p_cpu_usage_percent => 50, p_memory_usage_mb => 64);
 select capataz_test.robot('A') as r \gset
 set local role capataz_viewer;
 select results_eq(
@@ -18,7 +18,7 @@ select results_eq(
 );
 select results_eq(
   $$select module_name::text, is_active, health::text, failures_in_row, running, max_concurrency, success_rate_24h, error_count_24h from capataz.modules$$,
-  $$values ('A', true, 'HEALTHY', 1, 1::bigint, 7, 50.00, 1)$$, 'modules: how it is'
+  $$values ('A', true, 'UNKNOWN', 1, 1::bigint, 7, 50.00, 1)$$, 'modules: how it is'
 );
 select results_eq(
   $$select module_name::text, robot_type::text, completed, failed, error_rate, avg_duration_ms from capataz.today$$,
