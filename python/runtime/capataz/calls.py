@@ -863,7 +863,7 @@ _ROTATE_API_KEY: Statement[str] = _value("rotate_api_key", "key_id overlap_secon
 _LIST_API_KEYS = _many("list_api_keys", "module_name", ApiKey)
 _TAKE_RATE_TOKEN: Statement[float | None] = _value("take_rate_token", "module_name cost")
 _ROBOT_DATA: Statement[Json] = _value("robot_data", "robot_id field")
-_EXECUTION_DATA: Statement[Json] = _value("execution_data", "execute_id field")
+_EXECUTION_DATA: Statement[Json] = _value("execution_data", "execute_id field", lease=True)
 
 
 def my_modules() -> Call[list[str]]:

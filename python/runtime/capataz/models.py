@@ -96,6 +96,7 @@ class Module:
     enterprise_features: Json
     registered_at: datetime
     updated_at: datetime
+    max_concurrency: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ class Robot:
     started_at: datetime | None
     completed_at: datetime | None
     available_at: datetime
+    compliance_context: Json | None
 
 
 @dataclass(frozen=True, slots=True)
