@@ -27,6 +27,7 @@ begin
        or v_from < p_min
        or v_to > p_max
        or v_from > v_to
+       or v_parts[2] is not null and v_from = v_to  -- the ticker's parser reads 0-0 of weekdays as all of them
        or v_step = 0
        or v_parts[3] is not null and v_parts[1] is not null and v_parts[2] is null
     then

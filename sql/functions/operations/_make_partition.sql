@@ -16,11 +16,14 @@ begin
   if to_regclass(format('capataz_ops.%I', v_name)) is not null then
     return;
   end if;
+  -- one after the other; the second one may still see the catalog of before it waited
   perform pg_advisory_xact_lock(hashtextextended('capataz.partition ' || v_name, 0));
-  if to_regclass(format('capataz_ops.%I', v_name)) is not null then
-    return;
-  end if;
-  execute format('create table capataz_ops.%I (like capataz_ops.%I including defaults including storage)', v_name, p_table);
+  begin
+    execute format('create table capataz_ops.%I (like capataz_ops.%I including defaults including storage)', v_name, p_table);
+  exception
+    when duplicate_table then
+      return;
+  end;
   execute format(
     'comment on table capataz_ops.%I is %L', v_name, format('Rows of %s from %s up to %s UTC.', p_table, p_from, p_to)
   );

@@ -159,12 +159,16 @@ begin
         else 'no pg_cron and no tick: run `capataz tick`'
       end,
       (
-        select format('of the last 24 hours nobody ran jobs from %s to %s UTC', g.gap_from, g.gap_until)
+        -- the latest gap of a day, and how many jobs it hit
+        select format(
+          '%s%s did not run from %s to %s UTC', (array_agg(g.job_name order by g.gap_from desc, g.job_name))[1],
+          case when count(*) > 1 then format(' and %s more', count(*) - 1) end, max(g.gap_from), min(g.gap_until)
+        )
         from capataz_ops.jobs as g
         where g.gap_until between v_now - interval '24 hours' and v_now
           and g.gap_until - g.gap_from > interval '5 minutes'
-        order by g.gap_until - g.gap_from desc, g.job_name
-        limit 1
+          and g.gap_until > (select max(l.gap_from) from capataz_ops.jobs as l)
+        having count(*) > 0
       )
     )
   from capataz_ops.jobs as j;
