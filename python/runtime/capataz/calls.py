@@ -772,7 +772,7 @@ def throughput(
 
 
 def error_rates(module_name: str | None = None, *, hours: int | None = None) -> Call[list[ErrorRate]]:
-    """Return what ended per module and robot type in the last 24 hours, or ``hours`` (up to 8784)."""
+    """Return what ended per module and robot type in the last 24 hours, or ``hours`` (up to 2208)."""
     return Call(_ERROR_RATES, (module_name, hours))
 
 
