@@ -30,6 +30,7 @@ begin
     breaker_cooldown_seconds = excluded.breaker_cooldown_seconds,
     breaker_factor = excluded.breaker_factor,
     breaker_max_seconds = excluded.breaker_max_seconds,
+    retention_days = excluded.retention_days,
     sensitive_paths = excluded.sensitive_paths,
     input_schemas = excluded.input_schemas,
     rate_per_second = excluded.rate_per_second,
