@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import docs
 from .arguments import Value, parse_object
 from .audit import AuditLog, Record
-from .catalog import IDEMPOTENT, unknown_function
+from .catalog import IDEMPOTENT, Catalog, unknown_function
 from .database import Admitted, Answer, Database, StaleError
 from .openapi import document
 from .problems import (
@@ -272,7 +272,7 @@ class Gateway:
         self._database = database
         self._max_body = settings.max_body
         self._schemas = Schemas(database)
-        self._documents: dict[int, bytes] = {}
+        self._document: tuple[Catalog, bytes] | None = None
 
     # --- calls
 
@@ -286,9 +286,8 @@ class Gateway:
         size = request.headers.get("content-length", "")
         if size.isdecimal() and int(size) > self._max_body:
             raise self._too_large()
-        key = _key(request)
+        who = await self._admit(_key(request), record)
         function = await self._database.function(name)
-        who = await self._admit(key, record)
         if function is None:
             raise unknown_function(name)
         record.function = function.name
@@ -408,11 +407,10 @@ class Gateway:
         """GET /openapi.json"""
         del request
         catalog = await self._database.catalog()
-        body = self._documents.get(id(catalog))
-        if body is None:
-            body = json.dumps(document(catalog, max_body=self._max_body), ensure_ascii=False).encode()
-            self._documents = {id(catalog): body}
-        return Response(body, media_type="application/json")
+        if self._document is None or self._document[0] is not catalog:
+            made = document(catalog, max_body=self._max_body)
+            self._document = (catalog, json.dumps(made, ensure_ascii=False).encode())
+        return Response(self._document[1], media_type="application/json")
 
 
 async def _aside(work: Callable[[A], T], argument: A, *, size: int) -> T:

@@ -6,7 +6,6 @@ it. Its SQL is built from names of the catalog alone, all of them quoted; values
 
 from __future__ import annotations
 
-import functools
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -257,11 +256,6 @@ class Catalog:
     functions: Mapping[str, Function]
     version: str | None
     server_version: int
-
-    @functools.cached_property
-    def names(self) -> tuple[str, ...]:
-        """The functions' names, in order."""
-        return tuple(self.functions)
 
 
 async def read_catalog(connection: psycopg.AsyncConnection[Any]) -> Catalog:
