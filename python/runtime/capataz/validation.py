@@ -1,147 +1,137 @@
-"""JSON Schema (2020-12) of a robot's input: the whole of it, for the client and the gateway.
+"""Input against the JSON Schema of its module: the whole of it, where SQL enforces the structural part.
 
-The database enforces the structural part itself (docs/adr/0022-sensitive-data.md); this adds what SQL leaves out:
-``pattern``, ``anyOf``, ``$ref`` within the schema, ``if`` and so on. ``format`` is a note, not a rule. References never
-leave the schema: nothing is fetched. Messages name place and rule, never a value.
+A module may register a schema per robot type (``registration_data.input_schemas``, ADR 0022). The gateway checks every
+submit, the clients do with ``validate_inputs=True``. What is said of a value that does not fit names the place and the
+rule, never the value. The library jsonschema does it; it is imported when the first schema is met.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import threading
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
-from . import calls
-from .calls import Call
 from .errors import InvalidInput
 from .models import Json
 
-__all__ = ["Inputs", "check_input", "check_schema"]
+if TYPE_CHECKING:
+    from .calls import Call
 
-KEPT: Final = 60.0  # seconds a schema is kept
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_]*\Z")
-# what could be an address, a card or an id does not stand in a message
-_SENSITIVE: Final = re.compile(r"@|[0-9]{6}|[0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]\.[0-9]{3}\.[0-9]{3}")
+__all__ = ["InputSchemas", "check_input", "check_schema"]
+
+T = TypeVar("T")
+
+KEPT_SECONDS: Final = 60.0
 
 
-def check_schema(schema: object) -> str | None:
-    """Say what keeps ``schema`` from being a JSON Schema, or return None."""
+def check_schema(schema: Json) -> str | None:
+    """Return what is wrong with a schema, None where it is a JSON Schema 2020-12."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
     try:
-        Draft202012Validator.check_schema(schema)  # type: ignore[arg-type]
+        Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        return f"{_place(error, '$')}: {error.validator}"
-    except RecursionError:
-        return "$: nested too deeply"
+        return f"schema{error.json_path[1:]} breaks the rule {error.validator}"
     return None
 
 
-def check_input(schema: object, value: object, field: str = "input_data") -> str | None:
-    """Say where and how ``value`` breaks ``schema``, such as ``input_data.lines[0].code: pattern``, or return None."""
-    if schema is None or schema is True:
-        return None
-    if not isinstance(schema, (Mapping, bool)):
-        return f"{field}: the schema is no JSON Schema"
-    validator = Draft202012Validator(schema, registry=Registry())
+def check_input(schema: Json, value: Json, name: str = "input_data") -> str | None:
+    """Return what of ``value`` (called ``name``) does not fit a schema, None where it fits.
+
+    References within the schema are followed, others are not: nothing is ever fetched.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    validator: Any = Draft202012Validator(schema, registry=Registry())
     try:
         error = best_match(validator.iter_errors(value))
-    except Unresolvable:
-        return f"{field}: the schema refers to what it does not hold"
+    except (Unresolvable, RecursionError) as problem:
+        return f"{name} cannot be checked: its schema refers to what it does not hold ({type(problem).__name__})"
     except re.error:
-        return f"{field}: the schema has a pattern that is no regular expression"
-    except RecursionError:
-        return f"{field}: nested too deeply"
-    return None if error is None else f"{_place(error, field)}: {error.validator or 'not allowed'}"
+        return f"{name} cannot be checked: its schema has a pattern that is no regular expression"
+    if error is None:
+        return None
+    rule = json.dumps(error.validator_value, ensure_ascii=True)
+    if len(rule) > 100:
+        rule = rule[:97] + "..."
+    return f"{name}{error.json_path[1:]} breaks the rule {error.validator}: {rule}"
 
 
-def _place(error: ValidationError | SchemaError, place: str) -> str:
-    for step in error.absolute_path:
-        if isinstance(step, int):
-            place += f"[{step}]"
-        elif len(step) <= 100 and _NAME.match(step):
-            place += f".{step}"
-        elif len(step) > 100 or _SENSITIVE.search(step) or not step.isprintable():
-            place += ".*"
-        else:
-            place += '."' + step.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return place
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An input to check: how it is called in messages, whose schema it has to fit."""
 
-
-class _Input(NamedTuple):
-    """An input about to be submitted to a module that the caller named."""
-
-    field: str
+    name: str
     module_name: str
     robot_type: str
-    text: str | None
-    value: Json
+    text: str
 
 
-class Inputs:
-    """Checks what a client submits, with schemas that are kept for a minute. Safe to share between threads."""
+def _places(call: Call[Any]) -> Iterator[_Place]:
+    """The inputs that a submit carries, as far as their module is named."""
+    function, arguments = call.statement.function, call.arguments
+    if function == "submit_robot":
+        robot_type, data, module_name = arguments[:3]
+        if isinstance(module_name, str) and isinstance(robot_type, str):
+            yield _Place("input_data", module_name, robot_type, "{}" if data is None else data.obj)
+    elif function == "submit_robots" and arguments[0] is not None:
+        try:
+            elements = json.loads(arguments[0].obj)
+        except ValueError:
+            return  # the database says what is wrong with it
+        for number, element in enumerate(elements if isinstance(elements, list) else ()):
+            if not isinstance(element, Mapping):
+                continue
+            module_name, robot_type = element.get("module_name"), element.get("robot_type")
+            if isinstance(module_name, str) and isinstance(robot_type, str):
+                data = element.get("input_data")
+                text = json.dumps({} if data is None else data)
+                yield _Place(f"robots[{number}].input_data", module_name, robot_type, text)
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._schemas: dict[tuple[str, str], tuple[float, Json]] = {}
+
+class InputSchemas:
+    """Schemas by module and type, kept for a minute; checks submits before they are sent.
+
+    Robots that the database routes are left to it: nobody knows their module yet.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[tuple[str, str], tuple[float, Json]] = {}
 
     def missing(self, call: Call[Any]) -> list[tuple[str, str]]:
-        """Return the modules and robot types of ``call`` whose schema is to be fetched; :meth:`keep` keeps it."""
-        now = time.monotonic()
-        with self._lock:
-            wanted = {(given.module_name, given.robot_type) for given in _inputs(call)}
-            return sorted(key for key in wanted if self._schemas.get(key, (0.0, None))[0] <= now)
+        """Return module and type of the schemas that :meth:`check` needs and that are not kept, or too old."""
+        now = self._clock()
+        wanted = {(place.module_name, place.robot_type) for place in _places(call)}
+        return sorted(key for key in wanted if key not in self._kept or self._kept[key][0] <= now)
 
-    def keep(self, key: tuple[str, str], schema: Json) -> None:
-        """Keep the schema of a module and robot type."""
-        now = time.monotonic()
-        with self._lock:
-            if len(self._schemas) >= 1000:
-                self._schemas = {key: kept for key, kept in self._schemas.items() if kept[0] > now}
-            self._schemas[key] = (now + KEPT, schema)
+    def keep(self, module_name: str, robot_type: str, schema: Json) -> None:
+        """Keep a schema (None: the module has none)."""
+        self._kept[module_name, robot_type] = (self._clock() + KEPT_SECONDS, schema)
 
     def check(self, call: Call[Any]) -> None:
-        """Check every input of ``call`` that a schema is known for.
+        """Check the inputs of a submit.
 
         Raises:
-            InvalidInput: one does not fit; the message names place and rule.
+            InvalidInput: one does not fit.
         """
-        for given in _inputs(call):
-            with self._lock:
-                schema = self._schemas.get((given.module_name, given.robot_type), (0.0, None))[1]
+        for place in _places(call):
+            _, schema = self._kept.get((place.module_name, place.robot_type), (0.0, None))
             if schema is None:
                 continue
-            value = given.value if given.text is None else json.loads(given.text)
-            message = check_input(schema, value, given.field)
-            if message is not None:
+            try:
+                value = json.loads(place.text)
+            except ValueError:
+                continue  # the database says what is wrong with it
+            wrong = check_input(schema, value, place.name)
+            if wrong is not None:
                 raise InvalidInput(
-                    message,
-                    detail=f'Module {given.module_name} has a schema for the input of type "{given.robot_type}".',
-                    hint="input_schema shows it.",
+                    wrong, sqlstate="RB400", hint=f"Module {place.module_name} has a schema for {place.robot_type}."
                 )
-
-
-def _inputs(call: Call[Any]) -> Iterable[_Input]:
-    """Yield the inputs of a submit whose module is named; what else is wrong with it, the database says."""
-    if call.statement is calls.SUBMIT_ROBOT:
-        robot_type, data, module_name = call.arguments[:3]
-        if isinstance(module_name, str) and isinstance(robot_type, str):
-            yield _Input("input_data", module_name, robot_type, "{}" if data is None else data.obj, None)
-    elif call.statement is calls.SUBMIT_ROBOTS and call.arguments[0] is not None:
-        try:
-            robots = json.loads(call.arguments[0].obj)
-        except ValueError:
-            return
-        for place, robot in enumerate(robots if isinstance(robots, list) else ()):
-            if not isinstance(robot, dict):
-                continue
-            module_name, robot_type = robot.get("module_name"), robot.get("robot_type")
-            if isinstance(module_name, str) and isinstance(robot_type, str):
-                data = robot.get("input_data")
-                yield _Input(f"robots[{place}].input_data", module_name, robot_type, None, {} if data is None else data)

@@ -36,6 +36,7 @@ create or replace function capataz.submit_robot(
   language plpgsql
   volatile
   security definer
+  rows 1
   set search_path = pg_catalog, pg_temp
   set plan_cache_mode = force_generic_plan
 as $$

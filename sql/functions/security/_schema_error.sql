@@ -31,7 +31,7 @@ begin
   ) then
     return format('%s must be of type %s', p_path, p_schema ->> 'type');
   elsif p_schema ? 'enum' and not exists (
-    select from jsonb_array_elements(p_schema -> 'enum') as n (value) where n.value = p_value
+    select from jsonb_array_elements(p_schema -> 'enum') as e (value) where e.value = p_value
   ) then
     return p_path || ' is none of the allowed values';
   elsif p_schema ? 'const' and p_schema -> 'const' <> p_value then
