@@ -1,4 +1,4 @@
-"""Generated input: SQL's structural subset of JSON Schema agrees with the library; masks keep all but what is sensitive."""
+"""Generated input: SQL and the library agree on the structure of JSON Schema; masks keep all that is not sensitive."""
 
 from __future__ import annotations
 
