@@ -349,14 +349,14 @@ def route_robot(robot_type: str) -> Call[str]:
 
 # --- robots ----------------------------------------------------------------------------------------------------
 
-_SUBMIT_ROBOT = _one(
+SUBMIT_ROBOT = _one(
     "submit_robot",
     "robot_type input_data module_name priority available_at cache_key correlation_id source_reference retry_limit"
     " estimated_duration_minutes complexity_score processing_tier security_classification compliance_tags metadata"
     " robot_id",
     Submitted,
 )
-_SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
+SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
 _CLAIM_ROBOTS = _many("claim_robots", "module_name batch_size worker_id timeout_seconds", ClaimedRobot)
 _MOVE_WAITING_ROBOTS: Statement[int] = _value("move_waiting_robots", "")
 _RELEASE_ROBOTS: Statement[int] = _value("release_robots", "execute_ids")
@@ -398,7 +398,7 @@ def submit_robot(
         NoModuleAvailable: the module is inactive, or none supports the type.
     """
     return Call(
-        _SUBMIT_ROBOT,
+        SUBMIT_ROBOT,
         (
             robot_type,
             _jsonb(input_data, "input_data"),
@@ -428,7 +428,7 @@ def submit_robots(robots: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[
     Raises:
         InvalidInput: an element is wrong; the message names its index.
     """
-    return Call(_SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
+    return Call(SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
 
 
 def claim_robots(
