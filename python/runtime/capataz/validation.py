@@ -8,6 +8,7 @@ rule, never the value. The library jsonschema does it; it is imported when the f
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ def check_input(schema: Json, value: Json, name: str = "input_data") -> str | No
         error = best_match(validator.iter_errors(value))
     except (Unresolvable, RecursionError) as problem:
         return f"{name} cannot be checked: its schema refers to what it does not hold ({type(problem).__name__})"
+    except re.error:
+        return f"{name} cannot be checked: its schema has a pattern that is no regular expression"
     if error is None:
         return None
     rule = json.dumps(error.validator_value, ensure_ascii=True)

@@ -12,7 +12,7 @@ create or replace function capataz_ops._sensitive_pattern()
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-  select '@|[0-9]{6}|[0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]\.[0-9]{3}\.[0-9]{3}'
+  select '@|[0-9]{6}[0-9HMhm]|[0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}-'
 $$;
 
 comment on function capataz_ops._sensitive_pattern() is
