@@ -30,7 +30,9 @@ begin
     breaker_cooldown_seconds = excluded.breaker_cooldown_seconds,
     breaker_factor = excluded.breaker_factor,
     breaker_max_seconds = excluded.breaker_max_seconds,
-    retention_days = excluded.retention_days;
+    retention_days = excluded.retention_days,
+    sla_seconds = excluded.sla_seconds,
+    target_wait_seconds = excluded.target_wait_seconds;
 
   insert into capataz_ops.module_state (module_name)
   values (p_settings.module_name)
