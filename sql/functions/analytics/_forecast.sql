@@ -37,7 +37,6 @@ declare
   v_module_work double precision;
   v_running record;
   v_speed double precision;
-  v_scale double precision;
   v_queue record;
 begin
   select s.max_concurrency, s.sla_seconds into v_settings

@@ -13,7 +13,7 @@ as $$
 declare
   v_first constant integer := greatest(ceil(extract(epoch from p_from - p_day) / 3600), 0)::integer + 1;
   v_last constant integer := least(ceil(extract(epoch from p_to - p_day) / 3600), 24)::integer;
-  v_sum bigint := 0;
+  v_sum bigint := 0::bigint;
 begin
   for i in v_first..v_last loop
     v_sum := v_sum + p_hours[i];

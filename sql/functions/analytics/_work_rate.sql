@@ -68,8 +68,8 @@ begin
     and s.sampled_at <= p_now
     and coalesce(t.in_flight, 0) = 0;
   v_from := greatest(v_from, coalesce(v_idle, v_first));
-  minutes := greatest(extract(epoch from p_now - v_from) / 60, 1.0 / 60);
-  busy := v_ms / (minutes * 60000);
+  minutes := greatest(extract(epoch from p_now - v_from) / 60, 1.0 / 60)::double precision;
+  busy := v_ms::double precision / (minutes * 60000);
 
   select percentile_cont(0.5) within group (order by s.waiting - s.before + e.ended) into arrivals
   from (

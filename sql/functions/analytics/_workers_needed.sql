@@ -19,7 +19,7 @@ create or replace function capataz_ops._workers_needed(
 as $$
 declare
   v_load constant double precision := p_per_second * p_service_seconds;
-  v_blocked double precision := 1;
+  v_blocked double precision := 1.0::double precision;
   v_waiting double precision;
   v_workers integer := 0;
 begin

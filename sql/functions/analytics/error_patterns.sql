@@ -123,7 +123,7 @@ begin
     round(100.0 * c.error_count / nullif(sum(c.error_count) over (), 0), 2),
     case when c.error_count > 0 then c.peak_hour end,
     c.hour_counts,
-    c.last_execute_id
+    c.last_execute_id::varchar(50)
   from counted as c
   order by c.error_count desc, c.previous_count desc, c.module_name, c.error_category, c.step_name, c.fingerprint;
 end
