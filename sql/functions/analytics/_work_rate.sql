@@ -1,7 +1,8 @@
 -- capataz_ops._work_rate(p_module_name, p_now) -> one row (busy, minutes, ended, arrivals)
 --
 -- How fast a module works: busy = how many attempts it has had under way on average while it was not idle, failed ones
--- included, over the last 15 minutes, or the last hour, 6 or 24 hours where fewer than 30 executions ended in less. minutes:
+-- included, over the last 15 minutes, or the last hour, 6 or 24 hours where fewer than 30 executions ended in less: as the samples
+-- of the queue saw it while robots waited, or, where there are not 5 such, the time of what ended by the time that passed. minutes:
 -- how long it was not idle of these. arrivals: robots that came in a minute (the median of the minutes since the last idle one,
 -- so that a batch submitted at once is no steady stream), from the samples of queues; 0 where there are not 5 of them.
 -- Locks: none. Writes: nothing. Raises: nothing.
@@ -20,6 +21,7 @@ declare
   v_first timestamp;
   v_idle timestamp;
   v_ms numeric;
+  v_seen double precision;
 begin
   busy := null;
   ended := 0;
@@ -70,6 +72,15 @@ begin
   v_from := greatest(v_from, coalesce(v_idle, v_first));
   minutes := greatest(extract(epoch from p_now - v_from) / 60, 1.0 / 60)::double precision;
   busy := v_ms::double precision / (minutes * 60000);
+
+  -- seen is better than reckoned: attempts that ended began before the window
+  select avg(t.in_flight)::double precision into v_seen
+  from capataz_ops.module_trends as t
+  where t.module_name = p_module_name
+    and t.sampled_at > v_from
+    and t.oldest_due_seconds is not null
+  having count(*) >= 5;
+  busy := coalesce(nullif(v_seen, 0), busy);
 
   select percentile_cont(0.5) within group (order by s.waiting - s.before + e.ended) into arrivals
   from (
