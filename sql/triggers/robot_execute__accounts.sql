@@ -126,7 +126,7 @@ begin
   )
   select
     n.module_name, date_trunc('hour', n.completed_at), n.error_category,
-    case when n.current_step is not null then n.step_category end, n.current_step, left(n.error_message, 1000), n.execute_id, 1
+    case when n.current_step is not null then n.step_category end, n.current_step, left(n.error_message, 300), n.execute_id, 1
   from new_rows as n
   where n.execution_state = 'FAILED';
 
@@ -288,7 +288,7 @@ begin
     )
     select
       b.module_name, date_trunc('hour', b.completed_at), b.error_category,
-      case when b.current_step is not null then b.step_category end, b.current_step, left(b.error_message, 1000), b.execute_id,
+      case when b.current_step is not null then b.step_category end, b.current_step, left(b.error_message, 300), b.execute_id,
       b.sign
     from (
       select
@@ -372,7 +372,7 @@ begin
   )
   select
     o.module_name, date_trunc('hour', o.completed_at), o.error_category,
-    case when o.current_step is not null then o.step_category end, o.current_step, left(o.error_message, 1000), o.execute_id, -1
+    case when o.current_step is not null then o.step_category end, o.current_step, left(o.error_message, 300), o.execute_id, -1
   from old_rows as o
   where o.execution_state = 'FAILED'
     and o.completed_at > capataz.utc_now() - interval '25 hours';

@@ -194,7 +194,8 @@ class Replay:
                 continue
             robot_id, execute_id, robot_type = claimed[0]
             [(started_at, due_at, estimate)] = self.rows(
-                "select started_at, due_at, estimated_minutes from capataz.robot_execute where execute_id = %s", [execute_id]
+                "select started_at, due_at, estimated_minutes from capataz.robot_execute where execute_id = %s",
+                [execute_id],
             )
             attempt = Attempt(module, robot_id, execute_id, robot_type, started_at, due_at, estimate)
             self.attempts.append(attempt)
@@ -317,7 +318,9 @@ def test_sums_by_type_equal_the_traces(replay: Replay) -> None:
         ).split()
         found = {
             row[:3]: dict(zip(columns, row[3:], strict=True))
-            for row in replay.rows(f"select module_name, robot_type, {period}, {', '.join(columns)} from capataz_ops.{table}")
+            for row in replay.rows(
+                f"select module_name, robot_type, {period}, {', '.join(columns)} from capataz_ops.{table}"
+            )
         }
         assert found == {key: {name: sums[name] for name in columns} for key, sums in wanted.items()}
 
@@ -467,7 +470,9 @@ def test_forecasts_come_true_within_20_percent(replay: Replay) -> None:
                 assert empty_at is not None
                 off = (empty_at - at).total_seconds() - left
                 errors.append(abs(off) / left)
-                print(f"{module:<12} {ended:>4} ended, {left:>6.0f} s left, off by {100 * off / left:>6.1f} %  {busy} ({basis})")
+                print(
+                    f"{module:<12} {ended:>4} ended, {left:>6.0f} s left, off by {100 * off / left:>6.1f} %  {busy} ({basis})"
+                )
         if errors:
             mean = sum(errors) / len(errors)
             print(f"{module:<12} mean {100 * mean:.1f} % of {len(errors)}")

@@ -455,6 +455,7 @@ class JobRun:
     outcome: str
     duration_ms: int | None
 
+
 @dataclass(frozen=True, slots=True)
 class ScoreboardRow:
     """A line of ``performance_scoreboard``: 24 hours of a module. Rates in percent; percentiles within 5 %."""
@@ -575,6 +576,7 @@ class QueueForecast:
     """A line of ``queue_forecast``: when a backlog will be empty, and what will be late."""
 
     module_name: str
+    forecast_at: datetime
     waiting: int
     not_due: int
     in_flight: int

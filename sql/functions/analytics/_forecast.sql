@@ -24,6 +24,7 @@ create or replace function capataz_ops._forecast(p_module_name text, p_now times
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set enable_bitmapscan = off
   set jit = off
@@ -59,18 +60,18 @@ begin
       end as correction,
       k.completed_count + k.failed_count as ended
     from (
-      select d.*
-      from capataz_ops._type_sums(array[p_module_name], p_now - interval '1 day', p_now) as d
-      where d.completed_count >= 10
-      union all
-      select w.*
-      from capataz_ops._type_sums(array[p_module_name], p_now - interval '7 days', p_now) as w
-      where not exists (
-        select
+      select distinct on (u.robot_type)
+        u.robot_type, u.completed_count, u.completed_ms, u.failed_count, u.failed_ms, u.retried_count, u.estimated_count,
+        u.estimated_ms, u.estimated_actual_ms
+      from (
+        select 1 as place, d.*
         from capataz_ops._type_sums(array[p_module_name], p_now - interval '1 day', p_now) as d
-        where d.robot_type = w.robot_type
-          and d.completed_count >= 10
-      )
+        where d.completed_count >= 10
+        union all
+        select 2, w.*
+        from capataz_ops._type_sums(array[p_module_name], p_now - interval '7 days', p_now) as w
+      ) as u
+      order by u.robot_type, u.place
     ) as k
   ) as t;
 

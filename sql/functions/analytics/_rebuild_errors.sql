@@ -26,7 +26,7 @@ begin
     select
       e.module_name, e.completed_at::date as day, date_trunc('hour', e.completed_at) as hour,
       coalesce(e.error_category, 'PROCESSING') as error_category, e.step_category, e.current_step,
-      left(e.error_message, 1000) as error_message, e.execute_id
+      left(e.error_message, 300) as error_message, e.execute_id
     from capataz.robot_execute as e
     where e.execution_state = 'FAILED'
       and e.completed_at >= v_today - 400

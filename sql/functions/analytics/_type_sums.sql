@@ -8,6 +8,7 @@ create or replace function capataz_ops._type_sums(p_modules text[], p_from times
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set jit = off
 as $$

@@ -12,6 +12,7 @@ create or replace function capataz_ops._work_rate(p_module_name text, p_now time
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set jit = off
 as $$

@@ -46,6 +46,7 @@ create or replace function capataz.capacity_plan(p_month timestamp default null)
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set jit = off
 as $$

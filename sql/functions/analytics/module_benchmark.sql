@@ -32,6 +32,7 @@ create or replace function capataz.module_benchmark(p_from timestamp default nul
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set jit = off
 as $$
 #variable_conflict use_column

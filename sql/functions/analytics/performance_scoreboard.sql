@@ -30,6 +30,7 @@ create or replace function capataz.performance_scoreboard()
   stable
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set jit = off
 as $$

@@ -3,7 +3,7 @@
 -- Stores for each module in which due robots wait when its backlog will be empty, and compares what was stored before with what
 -- came (specification 4.2, ADR 0025): a backlog was empty at the first sample of its queue (sample_resources) after the forecast
 -- in which no due robot waits; where nobody takes samples, when this finds none. After 24 hours, or twice the time forecast where
--- that is longer, a forecast is no longer watched. Kept for 90 days.
+-- that is longer, a forecast is no longer watched. Kept for 90 days. queue_forecast shows the latest of all modules from here.
 -- Safe at any time, by anyone, twice at once: while another session is at it, it returns 0.
 -- Locks:  one row of walks (skip locked). Writes: queue_forecasts. Raises: nothing.
 create or replace function capataz.store_forecasts()
@@ -12,6 +12,7 @@ create or replace function capataz.store_forecasts()
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
   set enable_bitmapscan = off
   set jit = off
@@ -52,8 +53,13 @@ begin
       or q.made_at < v_now - greatest(interval '24 hours', 2 * q.forecast_seconds * interval '1 second')
     );
 
-  insert into capataz_ops.queue_forecasts as q (module_name, made_at, waiting, forecast_seconds)
-  select m.module_name, v_now, f.waiting, f.empty_seconds
+  insert into capataz_ops.queue_forecasts as q (
+    module_name, made_at, waiting, forecast_seconds, not_due, in_flight, busy, arrivals_per_minute, done_seconds, late_count,
+    late_robot_ids, basis, is_estimate
+  )
+  select
+    m.module_name, v_now, f.waiting, f.empty_seconds, f.not_due, f.in_flight, f.busy, f.arrivals_per_minute, f.done_seconds,
+    f.late_count, f.late_robot_ids, f.basis, f.is_estimate
   from capataz.module_registry as m
   cross join lateral capataz_ops._forecast(m.module_name, v_now, 500) as f
   where capataz_ops._oldest_due(m.module_name, v_now) is not null

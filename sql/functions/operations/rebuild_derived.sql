@@ -74,7 +74,7 @@ begin
       where d.module_name = v_module.module_name
     ), type_counts as materialized (
       select
-        coalesce(e.robot_type, r.robot_type) as robot_type,
+        coalesce(e.robot_type, (select r.robot_type from capataz.robots as r where r.robot_id = e.robot_id)) as robot_type,
         -- minutes of 48 hours; before them, hours
         case
           when e.completed_at >= v_hours then date_trunc('minute', e.completed_at)
@@ -110,7 +110,6 @@ begin
         sum(e.external_api_calls) as api_calls,
         sum(e.external_api_duration_ms) as api_ms
       from capataz.robot_execute as e
-      left join capataz.robots as r on e.robot_type is null and r.robot_id = e.robot_id
       where e.module_name = v_module.module_name
         and e.execution_state in ('COMPLETED', 'FAILED')
         and e.completed_at >= v_year

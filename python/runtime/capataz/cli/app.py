@@ -839,6 +839,7 @@ def _each(dsn: str | None, robot_ids: list[str], as_json: bool, act: Callable[[C
 
 # --- analytics -------------------------------------------------------------------------------------------------
 
+
 def _time(value: str | None, name: str) -> datetime | None:
     if value is None:
         return None
@@ -851,7 +852,9 @@ def _time(value: str | None, name: str) -> datetime | None:
 @app.command(rich_help_panel="Analyse")
 @_guarded
 def timeline(
-    robot_id: Annotated[str, typer.Argument(metavar="ROBOT", help="The robot.")], dsn: Dsn = None, as_json: AsJson = False
+    robot_id: Annotated[str, typer.Argument(metavar="ROBOT", help="The robot.")],
+    dsn: Dsn = None,
+    as_json: AsJson = False,
 ) -> None:
     """Tell the life of a robot: due, claimed, steps, failed, retried, released, completed."""
     with _client(dsn) as (client, _):
@@ -902,7 +905,7 @@ def errors(
     if not found:
         note("Nothing failed, and nothing had failed before.")
         return
-    show(views.errors_table(found[:limit], unicode=_knows_bars()))
+    show(views.errors_table(found[:limit]))
     if len(found) > limit:
         note(f"{len(found) - limit} further kinds: --limit shows more.")
 

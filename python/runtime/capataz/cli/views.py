@@ -721,7 +721,7 @@ def forecast_remarks(forecasts: Sequence[QueueForecast]) -> list[Text]:
     ]
 
 
-def errors_table(patterns: Sequence[ErrorPattern], *, unicode: bool) -> Grid:
+def errors_table(patterns: Sequence[ErrorPattern]) -> Grid:
     """Return what fails, the most frequent first."""
     grid = Grid(
         Column("MODULE", least=8),
@@ -744,7 +744,7 @@ def errors_table(patterns: Sequence[ErrorPattern], *, unicode: bool) -> Grid:
             count(line.previous_count),
             Text(line.change, style=CHANGE_STYLES.get(line.change, "")),
             percent(line.share),
-            sparkline([0] * 24, line.hour_counts, unicode=unicode),
+            sparkline([0] * 24, line.hour_counts),
             Text(line.fingerprint, style="dim"),
             Text(line.example_execute_id, style="dim"),
         )
@@ -897,9 +897,18 @@ def capacity_table(plans: Sequence[CapacityPlan]) -> Grid:
             "-" if plan.busy_peak is None else f"{plan.busy_peak:,.1f}",
             Text(
                 "no limit" if plan.capacity is None else count(plan.capacity),
-                style="dim" if plan.capacity is None else "red" if utilization >= 100 else "yellow" if utilization >= 80 else "",
+                style="dim"
+                if plan.capacity is None
+                else "red"
+                if utilization >= 100
+                else "yellow"
+                if utilization >= 80
+                else "",
             ),
-            Text("-" if plan.runs_out_on is None else plan.runs_out_on.isoformat(), style="red" if plan.runs_out_on else "dim"),
+            Text(
+                "-" if plan.runs_out_on is None else plan.runs_out_on.isoformat(),
+                style="red" if plan.runs_out_on else "dim",
+            ),
             "-" if plan.workers_needed is None else count(plan.workers_needed),
         )
     return grid
@@ -911,10 +920,14 @@ def capacity_remarks(plans: Sequence[CapacityPlan]) -> list[Text]:
     for plan in plans:
         if plan.runs_out_on is not None:
             between = (
-                f" (between {plan.runs_out_earliest or '-'} and {plan.runs_out_latest or 'never'})" if plan.is_growing else ""
+                f" (between {plan.runs_out_earliest or '-'} and {plan.runs_out_latest or 'never'})"
+                if plan.is_growing
+                else ""
             )
             lines.append(
-                Text(f"{plan.module_name}: the busiest hour takes all {count(plan.capacity)} on {plan.runs_out_on}{between}.")
+                Text(
+                    f"{plan.module_name}: the busiest hour takes all {count(plan.capacity)} on {plan.runs_out_on}{between}."
+                )
             )
         elif plan.growth_per_day is None:
             lines.append(Text(f"{plan.module_name}: {plan.days_observed} of 14 days for a trend.", style="dim"))
