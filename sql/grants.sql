@@ -82,7 +82,8 @@ grant execute on function
   capataz.resource_trend(text, timestamp, timestamp, bigint),
   capataz.queue_state(text),
   capataz.stuck_executions(text),
-  capataz.explain_score(text)
+  capataz.explain_score(text),
+  capataz.input_schema(text, text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
 grant execute on function

@@ -31,6 +31,10 @@ begin
     breaker_factor = excluded.breaker_factor,
     breaker_max_seconds = excluded.breaker_max_seconds,
     retention_days = excluded.retention_days,
+    sensitive_paths = excluded.sensitive_paths,
+    input_schemas = excluded.input_schemas,
+    rate_per_second = excluded.rate_per_second,
+    rate_burst = excluded.rate_burst,
     sla_seconds = excluded.sla_seconds,
     target_wait_seconds = excluded.target_wait_seconds;
 
