@@ -14,8 +14,8 @@ revoke all on all functions in schema capataz_ops from public;
 grant usage on schema capataz
   to capataz_admin, capataz_operator, capataz_producer, capataz_worker, capataz_viewer, capataz_gateway;
 
--- everybody: the clock, and what one may reach
-grant execute on function capataz.utc_now(), capataz.my_modules()
+-- everybody: the clock, what one may reach, and the version
+grant execute on function capataz.utc_now(), capataz.my_modules(), capataz.deployed_version()
   to capataz_admin, capataz_operator, capataz_producer, capataz_worker, capataz_viewer, capataz_gateway;
 
 -- tables: admins read everything, operators everything but registration_data, which holds hashes of API keys
@@ -170,7 +170,11 @@ grant execute on function
   to capataz_admin;
 
 -- gateway: for whom it acts; rate limits also for applications that limit themselves
-grant execute on function capataz.authenticate(text) to capataz_gateway;
+grant execute on function
+  capataz.authenticate(text),
+  capataz.begin_idempotent(text, text, text),
+  capataz.finish_idempotent(text, text)
+  to capataz_gateway;
 grant execute on function capataz.verify_api_key(text) to capataz_gateway, capataz_admin;
 grant execute on function capataz.take_rate_token(text, double precision)
   to capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;

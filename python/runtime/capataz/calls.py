@@ -363,14 +363,14 @@ def route_robot(robot_type: str) -> Call[str]:
 
 # --- robots ----------------------------------------------------------------------------------------------------
 
-_SUBMIT_ROBOT = _one(
+SUBMIT_ROBOT = _one(
     "submit_robot",
     "robot_type input_data module_name priority available_at cache_key correlation_id source_reference retry_limit"
     " estimated_duration_minutes complexity_score processing_tier security_classification compliance_tags metadata"
     " robot_id",
     Submitted,
 )
-_SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
+SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
 _CLAIM_ROBOTS = _many("claim_robots", "module_name batch_size worker_id timeout_seconds", ClaimedRobot)
 _MOVE_WAITING_ROBOTS: Statement[int] = _value("move_waiting_robots", "")
 _RELEASE_ROBOTS: Statement[int] = _value("release_robots", "execute_ids")
@@ -412,7 +412,7 @@ def submit_robot(
         NoModuleAvailable: the module is inactive, or none supports the type.
     """
     return Call(
-        _SUBMIT_ROBOT,
+        SUBMIT_ROBOT,
         (
             robot_type,
             _jsonb(input_data, "input_data"),
@@ -442,7 +442,7 @@ def submit_robots(robots: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[
     Raises:
         InvalidInput: an element is wrong; the message names its index.
     """
-    return Call(_SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
+    return Call(SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
 
 
 def claim_robots(
@@ -937,6 +937,8 @@ _SET_MODULE_SECURITY = _nothing("set_module_security", "module_name security_lev
 _ISSUE_API_KEY: Statement[str] = _value("issue_api_key", "module_name label scopes expires_at")
 _VERIFY_API_KEY = _one("verify_api_key", "key", ApiKeyOwner)
 _AUTHENTICATE = _one("authenticate", "key", ApiKeyOwner)
+_BEGIN_IDEMPOTENT: Statement[str | None] = _value("begin_idempotent", "idempotency_key function_name request_sha256")
+_FINISH_IDEMPOTENT = _nothing("finish_idempotent", "idempotency_key response")
 _REVOKE_API_KEY: Statement[bool] = _value("revoke_api_key", "key_id")
 _ROTATE_API_KEY: Statement[str] = _value("rotate_api_key", "key_id overlap_seconds expires_at")
 _LIST_API_KEYS = _many("list_api_keys", "module_name", ApiKey)
@@ -1018,6 +1020,24 @@ def authenticate(key: str) -> Call[ApiKeyOwner]:
     return Call(_AUTHENTICATE, (key,))
 
 
+def begin_idempotent(idempotency_key: str, function_name: str, request_sha256: str) -> Call[str | None]:
+    """Return the answer the gateway gave to this request before; None: carry it out, in this transaction.
+
+    Raises:
+        Conflict: the key was used for another request.
+    """
+    return Call(_BEGIN_IDEMPOTENT, (idempotency_key, function_name, request_sha256))
+
+
+def finish_idempotent(idempotency_key: str, response: str) -> Call[None]:
+    """Store the answer to a request that :func:`begin_idempotent` let through, in the same transaction.
+
+    Raises:
+        NotFound: it was not.
+    """
+    return Call(_FINISH_IDEMPOTENT, (idempotency_key, response))
+
+
 def revoke_api_key(key_id: str) -> Call[bool]:
     """End an API key at once; True where it was valid until now.
 
@@ -1085,6 +1105,7 @@ def execution_data(execute_id: str, field: str) -> Call[Json]:
 
 # --- operations ------------------------------------------------------------------------------------------------
 
+_DEPLOYED_VERSION: Statement[str | None] = _value("deployed_version", "")
 _UTC_NOW: Statement[datetime] = _value("utc_now", "")
 _FOLD_COUNTERS: Statement[int] = _value("fold_counters", "")
 _FIND_STRAGGLERS: Statement[int] = _value("find_stragglers", "")
@@ -1092,6 +1113,11 @@ _REBUILD_DERIVED = _nothing("rebuild_derived", "")
 _RUN_DUE_JOBS = _many("run_due_jobs", "", JobRun)
 _RUN_JOB: Statement[str] = _value("run_job", "job_name")
 _SYSTEM_HEALTH = _many("system_health", "", HealthCheck)
+
+
+def deployed_version() -> Call[str | None]:
+    """Return the version of Capataz in the database."""
+    return Call(_DEPLOYED_VERSION, ())
 
 
 def utc_now() -> Call[datetime]:

@@ -7,7 +7,7 @@ insert into matrix
 select r.role_name, f.function_name
 from (
   values
-    ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules}'::text[]),
+    ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules,deployed_version}'::text[]),
     ('{admin,operator,producer,worker,viewer,gateway}',
      '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score,
        throughput,error_rates,resource_trend,queue_state,stuck_executions,input_schema,
@@ -24,7 +24,7 @@ from (
        hold_ticker,release_ticker,fold_analytics,store_forecasts}'),
     ('{admin,gateway}', '{register_module,list_api_keys,verify_api_key}'),
     ('{admin,operator,producer,worker,gateway}', '{take_rate_token}'),
-    ('{gateway}', '{authenticate}'),
+    ('{gateway}', '{authenticate,begin_idempotent,finish_idempotent}'),
     ('{admin}',
      '{rebuild_derived,grant_module,revoke_module,module_grants,set_module_security,issue_api_key,revoke_api_key,rotate_api_key}')
 ) as g (roles, functions)

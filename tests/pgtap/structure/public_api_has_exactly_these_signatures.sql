@@ -10,6 +10,13 @@ values
      'p_key text',
      'TABLE(key_id text, module_name text, label text, scopes text[], '
      'expires_at timestamp without time zone)'),
+    ('begin_idempotent',
+     'p_idempotency_key text, p_function_name text, p_request_sha256 text',
+     'text'),
+    ('finish_idempotent',
+     'p_idempotency_key text, p_response text',
+     'void'),
+    ('deployed_version', '', 'text'),
     ('execution_data',
      'p_execute_id text, p_field text',
      'jsonb'),

@@ -474,6 +474,69 @@ def probe(
         note("Nothing is due.")
 
 
+@app.command(rich_help_panel="Work")
+@_guarded
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    connections: Annotated[int, typer.Option(min=1, help="Connections to the database, for each process.")] = 8,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a call may take.")] = 30.0,
+    max_body: Annotated[int, typer.Option(min=1024, help="Bytes of a request's body.")] = 4 * 1024 * 1024 + 64 * 1024,
+    audit_log: Annotated[
+        Path | None, typer.Option("--audit-log", help="File of the audit log; without it: standard output.")
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option("--cors-origin", help="Origin whose pages may call; may be repeated.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option("--trusted-proxy", help="Address or network whose X-Forwarded-For is believed; may be repeated."),
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain (PEM), to speak HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    prepare: Annotated[bool, typer.Option(help="Prepare statements; not through an old pooler.")] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every refusal with its details.")] = False,
+    dsn: Dsn = None,
+) -> None:
+    """Serve the functions over HTTP to callers with an API key, until SIGTERM or Ctrl-C."""
+    try:
+        from ..gateway import server
+        from ..gateway.app import Settings
+    except ModuleNotFoundError as error:
+        fail(f"the gateway is not installed: {error.name} is missing", hint="pip install 'capataz[gateway]'")
+    try:
+        settings = Settings(
+            _dsn(dsn),
+            audit_log=None if audit_log is None else audit_log.absolute(),
+            cors_origins=tuple(cors_origin or ()),
+            trusted_proxies=tuple(trusted_proxy or ()),
+            max_body=max_body,
+            timeout=timeout,
+            connections=connections,
+            prepare=prepare,
+        )
+        server.serve(
+            settings,
+            host=host,
+            port=port,
+            workers=workers,
+            verbose=verbose,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+            tell=lambda lines: show_started(lines),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def show_started(lines: list[tuple[str, str]]) -> None:
+    """Say on standard error where the gateway is (standard output may be the audit log)."""
+    console = make_console(stderr=True)
+    for name, value in lines:
+        console.print(Text.assemble((f"{name:>9}  ", "bold" if name == "Capataz" else "dim"), value), soft_wrap=True)
+
+
 # --- looking ---------------------------------------------------------------------------------------------------
 
 
