@@ -2,8 +2,9 @@
 
 Usage: make bench ARGS='analytics -- --robots 10000000 --queue 100000 --seconds 60'
 
-1. Builds ``--robots`` ended robots with an execution each over 400 days (triggers and secondary indexes off), every tenth
-   with 3 steps, every twentieth failed; ``--queue`` waiting ones; samples of 30 days. Aggregates come from rebuild_derived.
+1. Builds ``--robots`` ended robots with an execution each over 400 days (triggers and secondary indexes off), every
+   tenth with 3 steps, every twentieth failed; ``--queue`` waiting ones; samples of 30 days. Aggregates come from
+   rebuild_derived.
 2. Lets ``--rate`` robots a second be submitted, claimed and completed, with all jobs running as they are due.
 3. Meanwhile calls every function for ``--seconds`` in turn: p50 and p99, target 100 ms.
 4. Prints the plans of the statements inside each function (``--plans``), with buffers.
@@ -70,7 +71,8 @@ def build(connection: psycopg.Connection[Any], robots: int, queue: int, modules:
             """
             with history as (
               select
-                'history_' || g.n as robot_id, gen_random_uuid() as execute_id, (%(types)s::text[])[1 + g.n %% 3] as robot_type,
+                'history_' || g.n as robot_id, gen_random_uuid() as execute_id,
+                (%(types)s::text[])[1 + g.n %% 3] as robot_type,
                 'Bench' || (1 + g.n %% %(modules)s) as module_name, g.n %% 20 = 0 as is_failed,
                 (enum_range(null::capataz.priority_enum))[1 + g.n %% 4] as priority, t.at, g.n,
                 20000 + (g.n %% 20001)::integer as ms
@@ -84,7 +86,8 @@ def build(connection: psycopg.Connection[Any], robots: int, queue: int, modules:
                 started_at, completed_at, processing_time_ms, available_at, error_category
               )
               select
-                h.robot_id, h.robot_type, (case when h.is_failed then 'FAILED' else 'COMPLETED' end)::capataz.robot_status_enum,
+                h.robot_id, h.robot_type,
+                (case when h.is_failed then 'FAILED' else 'COMPLETED' end)::capataz.robot_status_enum,
                 h.module_name, '{"document": 1}', '{"pages": 3}', h.priority, h.at - interval '1 minute', h.at,
                 h.at - h.ms * interval '1 millisecond', h.at, h.ms, h.at - interval '1 minute',
                 case when h.is_failed then 'PROCESSING' end
@@ -111,7 +114,10 @@ def build(connection: psycopg.Connection[Any], robots: int, queue: int, modules:
               h.at - h.ms * interval '1 millisecond', h.at, h.ms,
               (case when h.is_failed then 'FAILED' else 'COMPLETED' end)::capataz.robot_status_enum, h.robot_type,
               case when h.is_failed then 'PROCESSING' end,
-              case when h.is_failed then (array['page ', 'cannot read file ', 'no answer within '])[1 + h.n %% 3] || h.n end,
+              case
+                when h.is_failed
+                  then (array['page ', 'cannot read file ', 'no answer within '])[1 + h.n %% 3] || h.n
+              end,
               h.at - interval '1 minute', 1, 50, 200, 'ocr', 'PROCESSING'
             from history as h
             """,
@@ -218,7 +224,7 @@ def reads_beside_work(dsn: str, robots: int, seconds: int, rate: int) -> None:
         worker.start()
     try:
         with common.connect(dsn) as connection:
-            for name, query in READS.items():  # its plans, once
+            for query in READS.values():  # their plans, once
                 connection.execute(query.encode(), {"robots": robots}).fetchall()
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:

@@ -1,9 +1,9 @@
 """Real workflows, replayed: what Capataz adds up equals the sums over the traces, and its forecasts come true.
 
-CAPATAZ_TRACES names a folder with traces in the format of wfcommons (JSON: tasks with run time, CPU, memory, I/O); without it
-these tests are skipped. Each trace is a module; a robot is a handful of its tasks, each task a step. Run times are the real
-ones: the clock is moved from event to event, so that hours take seconds. Failures are injected. Every minute of that
-clock the jobs run.
+CAPATAZ_TRACES names a folder with traces in the format of wfcommons (JSON: tasks with run time, CPU, memory, I/O);
+without it these tests are skipped. Each trace is a module; a robot is a handful of its tasks, each task a step. Run
+times are the real ones: the clock is moved from event to event, so that hours take seconds. Failures are injected.
+Every minute of that clock the jobs run.
 """
 
 from __future__ import annotations
@@ -229,7 +229,8 @@ class Replay:
         attempt.cpu = Decimal(str(cpu_ms / spent)).quantize(Decimal("0.01"), ROUND_HALF_UP)
         attempt.memory_mb = round(memory_ms / spent)
         self.rows(
-            "select capataz.report_progress(%s, p_cpu_usage_percent => %s, p_memory_usage_mb => %s, p_disk_io_mb => %s)",
+            "select capataz.report_progress("
+            "%s, p_cpu_usage_percent => %s, p_memory_usage_mb => %s, p_disk_io_mb => %s)",
             [attempt.execute_id, float(attempt.cpu), attempt.memory_mb, attempt.disk_mb],
         )
         attempt.ended_at = self.now
@@ -256,7 +257,8 @@ class Replay:
             if minute % 5 == 0:
                 self.rows("select capataz.store_forecasts()")
                 for row in self.rows(
-                    "select module_name, empty_at, late_count, basis, busy from capataz.queue_forecast() where waiting > 0"
+                    "select module_name, empty_at, late_count, basis, busy from capataz.queue_forecast()"
+                    " where waiting > 0"
                 ):
                     ended = sum(a.module == row[0] and a.ended_at is not None for a in self.attempts)
                     self.forecasts[row[0]].append((self.now, (ended, *row[1:])))
@@ -312,10 +314,22 @@ def test_sums_by_type_equal_the_traces(replay: Replay) -> None:
             sums["cpu_ms"] += int(rounded(a.cpu * a.milliseconds / 100))
             sums["memory_mb_ms"] += a.memory_mb * a.milliseconds
             sums["disk_io_mb"] += a.disk_mb
-        columns = (
-            "completed_count completed_ms failed_count failed_ms retried_count waited_count waited_ms estimated_count"
-            " estimated_ms estimated_actual_ms cpu_ms memory_mb_ms disk_io_mb network_io_mb"
-        ).split()
+        columns = [
+            "completed_count",
+            "completed_ms",
+            "failed_count",
+            "failed_ms",
+            "retried_count",
+            "waited_count",
+            "waited_ms",
+            "estimated_count",
+            "estimated_ms",
+            "estimated_actual_ms",
+            "cpu_ms",
+            "memory_mb_ms",
+            "disk_io_mb",
+            "network_io_mb",
+        ]
         found = {
             row[:3]: dict(zip(columns, row[3:], strict=True))
             for row in replay.rows(
@@ -423,7 +437,8 @@ def test_errors_equal_the_traces(replay: Replay) -> None:
     assert len(failed) > 50
     wanted = Counter((a.module, a.category, a.steps[-1][1], a.message) for a in failed)
     rows = replay.rows(
-        "select module_name, error_category, step_name, fingerprint, error_count, change, hour_counts, example_execute_id"
+        "select module_name, error_category, step_name, fingerprint, error_count, change, hour_counts,"
+        " example_execute_id"
         " from capataz.error_patterns()"
     )
     # a fingerprint stands for one message, and a message has one
@@ -471,7 +486,8 @@ def test_forecasts_come_true_within_20_percent(replay: Replay) -> None:
                 off = (empty_at - at).total_seconds() - left
                 errors.append(abs(off) / left)
                 print(
-                    f"{module:<12} {ended:>4} ended, {left:>6.0f} s left, off by {100 * off / left:>6.1f} %  {busy} ({basis})"
+                    f"{module:<12} {ended:>4} ended, {left:>6.0f} s left, off by {100 * off / left:>6.1f} %"
+                    f"  {busy} ({basis})"
                 )
         if errors:
             mean = sum(errors) / len(errors)

@@ -926,7 +926,8 @@ def capacity_remarks(plans: Sequence[CapacityPlan]) -> list[Text]:
             )
             lines.append(
                 Text(
-                    f"{plan.module_name}: the busiest hour takes all {count(plan.capacity)} on {plan.runs_out_on}{between}."
+                    f"{plan.module_name}: the busiest hour takes all {count(plan.capacity)}"
+                    f" on {plan.runs_out_on}{between}."
                 )
             )
         elif plan.growth_per_day is None:
