@@ -23,10 +23,13 @@ from .models import (
     ApiKey,
     ApiKeyOwner,
     BatchProgress,
+    BenchmarkRow,
     CacheStatistics,
+    CapacityPlan,
     Check,
     ClaimedRobot,
     DueHealthCheck,
+    ErrorPattern,
     ErrorRate,
     ExecutionState,
     FleetStep,
@@ -43,17 +46,21 @@ from .models import (
     Outcome,
     Priority,
     ProcessingTier,
+    QueueForecast,
     QueueState,
     ResourceStep,
     Robot,
     RobotStatus,
     Scope,
+    ScoreboardRow,
     ScoreFactor,
     SecurityLevel,
     StepCategory,
+    StepRow,
     StuckExecution,
     Submitted,
     ThroughputMinute,
+    TimelineEvent,
 )
 
 T = TypeVar("T")
@@ -740,6 +747,78 @@ def cache_statistics() -> Call[list[CacheStatistics]]:
 def warm_caches() -> Call[int]:
     """Refresh the caches that are stale or soon will be; return how many."""
     return Call(_WARM_CACHES, ())
+
+
+# --- analytics -------------------------------------------------------------------------------------------------
+
+_PERFORMANCE_SCOREBOARD = _many("performance_scoreboard", "", ScoreboardRow)
+_MODULE_BENCHMARK = _many("module_benchmark", "from to", BenchmarkRow)
+_STEP_ANALYSIS = _many("step_analysis", "", StepRow)
+_ERROR_PATTERNS = _many("error_patterns", "from to", ErrorPattern)
+_CAPACITY_PLAN = _many("capacity_plan", "month", CapacityPlan)
+_QUEUE_FORECAST = _many("queue_forecast", "module_name", QueueForecast)
+_ROBOT_TIMELINE = _many("robot_timeline", "robot_id", TimelineEvent)
+_FOLD_ANALYTICS: Statement[int] = _value("fold_analytics", "")
+_STORE_FORECASTS: Statement[int] = _value("store_forecasts", "")
+
+
+def performance_scoreboard() -> Call[list[ScoreboardRow]]:
+    """Return the active modules side by side, the best first: score, and rates and percentiles of 24 hours."""
+    return Call(_PERFORMANCE_SCOREBOARD, ())
+
+
+def module_benchmark(*, from_: datetime | None = None, to: datetime | None = None) -> Call[list[BenchmarkRow]]:
+    """Return how each module does each type of robot against its peers: duration, efficiency, cost.
+
+    The last 7 days, or ``from_`` up to ``to``, in whole hours.
+    """
+    return Call(_MODULE_BENCHMARK, (_utc(from_), _utc(to)))
+
+
+def step_analysis() -> Call[list[StepRow]]:
+    """Return in which steps the time of 7 days went, per module, and the bottleneck of each."""
+    return Call(_STEP_ANALYSIS, ())
+
+
+def error_patterns(*, from_: datetime | None = None, to: datetime | None = None) -> Call[list[ErrorPattern]]:
+    """Return what fails, the most frequent first, against the period of the same length before.
+
+    The last 7 days, or ``from_`` up to ``to``, in whole hours.
+    """
+    return Call(_ERROR_PATTERNS, (_utc(from_), _utc(to)))
+
+
+def capacity_plan(*, month: datetime | date | None = None) -> Call[list[CapacityPlan]]:
+    """Return growth, peaks and capacity of each module for this month, or the one that ``month`` lies in."""
+    return Call(_CAPACITY_PLAN, (_utc(month) if isinstance(month, datetime) else month,))
+
+
+def queue_forecast(module_name: str | None = None) -> Call[list[QueueForecast]]:
+    """Return when backlogs will be empty, which robots will be late, and how good past forecasts were.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_QUEUE_FORECAST, (module_name,))
+
+
+def robot_timeline(robot_id: str) -> Call[list[TimelineEvent]]:
+    """Return every event of the life of a robot, in order of time.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    return Call(_ROBOT_TIMELINE, (robot_id,))
+
+
+def fold_analytics() -> Call[int]:
+    """Job: bring steps and errors up to date for analytics; return how many changes it took in."""
+    return Call(_FOLD_ANALYTICS, ())
+
+
+def store_forecasts() -> Call[int]:
+    """Job: store when backlogs will be empty, and compare past forecasts; return how many it stored."""
+    return Call(_STORE_FORECASTS, ())
 
 
 # --- trends and jobs -------------------------------------------------------------------------------------------

@@ -282,6 +282,17 @@ class Capataz:
     cache_statistics = _blocking(calls.cache_statistics)
     warm_caches = _blocking(calls.warm_caches)
 
+    # analytics
+    performance_scoreboard = _blocking(calls.performance_scoreboard)
+    module_benchmark = _blocking(calls.module_benchmark)
+    step_analysis = _blocking(calls.step_analysis)
+    error_patterns = _blocking(calls.error_patterns)
+    capacity_plan = _blocking(calls.capacity_plan)
+    queue_forecast = _blocking(calls.queue_forecast)
+    robot_timeline = _blocking(calls.robot_timeline)
+    fold_analytics = _blocking(calls.fold_analytics)
+    store_forecasts = _blocking(calls.store_forecasts)
+
     # trends and jobs
     throughput = _blocking(calls.throughput)
     error_rates = _blocking(calls.error_rates)
@@ -478,6 +489,17 @@ class AsyncCapataz:
     # caches
     cache_statistics = _awaitable(calls.cache_statistics)
     warm_caches = _awaitable(calls.warm_caches)
+
+    # analytics
+    performance_scoreboard = _awaitable(calls.performance_scoreboard)
+    module_benchmark = _awaitable(calls.module_benchmark)
+    step_analysis = _awaitable(calls.step_analysis)
+    error_patterns = _awaitable(calls.error_patterns)
+    capacity_plan = _awaitable(calls.capacity_plan)
+    queue_forecast = _awaitable(calls.queue_forecast)
+    robot_timeline = _awaitable(calls.robot_timeline)
+    fold_analytics = _awaitable(calls.fold_analytics)
+    store_forecasts = _awaitable(calls.store_forecasts)
 
     # trends and jobs
     throughput = _awaitable(calls.throughput)
