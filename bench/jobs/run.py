@@ -36,7 +36,7 @@ READS = {
     "view modules": "select * from capataz.modules",
     "view today": "select * from capataz.today",
     "throughput, 1 h": "select * from capataz.throughput()",
-    "throughput of a type, 48 h": "select * from capataz.throughput('Bench1', 'INVOICE', 2880)",
+    "throughput of a type, 24 h": "select * from capataz.throughput('Bench1', 'INVOICE', 1440)",
     "error_rates, 24 h": "select * from capataz.error_rates()",
     "error_rates, a year": "select * from capataz.error_rates(p_hours => 8784)",
     "resource_trend, a day": "select * from capataz.resource_trend()",

@@ -9,7 +9,7 @@ alter table capataz.robot_execute
   add column robot_type varchar(50);
 
 comment on column capataz.robot_execute.robot_type is
-  'Type of the robot at the time of the attempt; null = begun before version 0.4.';
+  'Type of the robot at the time of the attempt; null = begun before this column was there.';
 
 alter table capataz_ops.module_settings
   add column retention_days integer;
@@ -20,7 +20,7 @@ comment on column capataz_ops.module_settings.retention_days is
 -- jobs ---------------------------------------------------------------------------------------------------------------
 
 alter table capataz_ops.jobs
-  add column job_owner text not null default current_user,
+  add column job_owner text not null default 'capataz_owner',
   add column next_due_at timestamp,
   add column missed_count bigint not null default 0,
   add column gap_from timestamp,
@@ -37,6 +37,7 @@ comment on column capataz_ops.jobs.gap_from is 'Last run before the latest gap, 
 comment on column capataz_ops.jobs.gap_until is 'First run after the latest gap, UTC.';
 
 -- schedules and time limits are parameters of a later version: that one is in sql/functions/operations
+-- squawk-ignore ban-drop-function
 drop function if exists capataz_ops._define_job(text, text, integer, text);
 
 -- One ticker is active at a time; a row, not a session lock: it works through a pooler (ADR 0024).

@@ -41,6 +41,7 @@ VALID: dict[str, dict[str, Any]] = {
     "complete_executions": {"p_results": []},
     "deactivate_module": {"p_module_name": MODULE, "p_reason": "why"},
     "due_health_checks": {"p_limit": 10},
+    "error_rates": {"p_module_name": MODULE, "p_hours": 24},
     "evaluate_health": {},
     "expire_executions": {"p_limit": 10},
     "explain_robot": {"p_robot_id": "{pending}"},
@@ -55,14 +56,19 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "fail_executions": {"p_results": []},
     "find_stragglers": {},
+    "fleet_trend": {"p_from": "today", "p_to": "tomorrow", "p_step_seconds": 3600},
     "fold_counters": {},
     "get_robot": {"p_robot_id": "{pending}"},
     "health_history": {"p_module_name": MODULE, "p_limit": 10},
     "heartbeat_worker": {"p_worker_id": "w1", "p_module_name": MODULE, "p_info": {}},
+    "hold_ticker": {"p_ticker_id": "t1", "p_patience_seconds": 30},
+    "list_jobs": {},
     "module_activity": {"p_module_name": MODULE, "p_minutes": 60},
     "module_health": {"p_module_name": MODULE},
     "move_waiting_robots": {},
     "pause_execution": {"p_execute_id": "{execution}"},
+    "purge_history": {},
+    "queue_state": {"p_module_name": MODULE},
     "rebuild_derived": {},
     "record_due_health_check": {
         "p_module_name": MODULE,
@@ -85,6 +91,7 @@ VALID: dict[str, dict[str, Any]] = {
         "p_registration_data": {},
     },
     "release_robots": {"p_execute_ids": ["{execution}"]},
+    "release_ticker": {"p_ticker_id": "t1"},
     "report_progress": {
         "p_execute_id": "{execution}",
         "p_progress_percentage": 50,
@@ -102,14 +109,23 @@ VALID: dict[str, dict[str, Any]] = {
         "p_external_api_duration_ms": 5,
         "p_external_api_failures": 5,
     },
+    "resource_trend": {
+        "p_module_name": MODULE,
+        "p_from": "today",
+        "p_to": "tomorrow",
+        "p_step_seconds": 3600,
+    },
     "resume_execution": {"p_execute_id": "{execution}"},
     "retry_robot": {"p_robot_id": "{failed}"},
     "retry_step": {"p_execute_id": "{execution}", "p_error_message": "again"},
+    "roll_up_trends": {},
     "route_robot": {"p_robot_type": "OCR"},
     "run_due_jobs": {},
     "run_job": {"p_job_name": "fold_counters"},
+    "sample_resources": {},
     "score_modules": {},
     "stop_worker": {"p_worker_id": "w1"},
+    "stuck_executions": {"p_module_name": MODULE},
     "submit_robot": {
         "p_robot_type": "OCR",
         "p_input_data": {},
@@ -130,7 +146,10 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "submit_robots": {"p_robots": []},
     "system_health": {},
+    "throughput": {"p_module_name": MODULE, "p_robot_type": "OCR", "p_minutes": 60},
+    "trim_windows": {},
     "utc_now": {},
+    "validate_consistency": {},
     "warm_caches": {},
 }
 
@@ -157,6 +176,7 @@ TEXTS: dict[str, tuple[int | None, bool]] = {
     "p_security_classification": (20, True),
     "p_source_reference": (200, True),
     "p_step_category": (20, True),
+    "p_ticker_id": (200, True),
     "p_worker_id": (100, True),
 }
 ENUMS = {"p_priority", "p_processing_tier", "p_step_category"}
@@ -184,15 +204,18 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "p_external_api_calls": (0, INTEGER),
     "p_external_api_duration_ms": (0, INTEGER),
     "p_external_api_failures": (0, INTEGER),
+    "p_hours": (1, 8784),
     "p_items_processed": (0, 2**53 - 1),
     "p_limit": (1, 100000),
     "p_memory_usage_mb": (0, INTEGER),
     "p_minutes": (1, 1440),
     "p_network_io_mb": (0, INTEGER),
+    "p_patience_seconds": (1, 3600),
     "p_progress_percentage": (0, 100),
     "p_resource_usage_mb": (0, INTEGER),
     "p_response_time_ms": (0, INTEGER),
     "p_retry_limit": (0, 1000),
+    "p_step_seconds": (60, 31_536_000),
     "p_timeout_seconds": (1, INTEGER),
     "p_total_steps": (1, INTEGER),
 }
@@ -357,7 +380,7 @@ FUNCTIONS = sorted(VALID)
 
 def test_every_public_function_is_tried(caller: Caller) -> None:
     assert sorted(caller.signatures) == FUNCTIONS
-    known = {*TEXTS, *NUMBERS, *DOCUMENTS, *TEXT_ARRAYS, "p_available_at", "p_healthy", "p_retryable"}
+    known = {*TEXTS, *NUMBERS, *DOCUMENTS, *TEXT_ARRAYS, "p_available_at", "p_healthy", "p_retryable", "p_from", "p_to"}
     for function, signature in caller.signatures.items():
         assert {name for name, _, _ in signature} == set(VALID[function]), function
         assert {name for name, _, _ in signature} <= known, function
@@ -404,6 +427,7 @@ def test_texts(caller: Caller, function: str) -> None:
             ("register_module", "p_module_name"),
             ("submit_robot", "p_robot_id"),
             ("submit_robot", "p_correlation_id"),
+            ("throughput", "p_robot_type"),
         }
         refused = name in ENUMS or exists or name == "p_error_category"
         for value in (INJECTION, "'", "--", "; select 1", *ODDITIES, "🤖" * longest):
@@ -420,6 +444,8 @@ def test_texts(caller: Caller, function: str) -> None:
 def test_unknown_ids_are_not_found(caller: Caller, function: str) -> None:
     for name, _, _ in caller.signatures[function]:
         if name not in REFERENCES or function in ("register_module", "submit_robot", "route_robot"):
+            continue
+        if (function, name) == ("throughput", "p_robot_type"):  # nothing ended of such a type
             continue
         error = caller.call(function, {name: UNKNOWN_ID})
         assert error is not None

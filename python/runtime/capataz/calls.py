@@ -763,7 +763,7 @@ _RELEASE_TICKER: Statement[bool] = _value("release_ticker", "ticker_id")
 def throughput(
     module_name: str | None = None, *, robot_type: str | None = None, minutes: int | None = None
 ) -> Call[list[ThroughputMinute]]:
-    """Return what ended minute by minute, the earliest first: the last 60, or ``minutes`` (up to 2880).
+    """Return what ended minute by minute, the earliest first: the last 60, or ``minutes`` (up to 1440).
 
     Raises:
         NotFound: there is no such module.
