@@ -74,6 +74,8 @@ grant execute on function
   capataz.resource_trend(text, timestamp, timestamp, bigint),
   capataz.queue_state(text),
   capataz.stuck_executions(text),
+  capataz.execution_totals(text),
+  capataz.worker_counts(text),
   capataz.explain_score(text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
@@ -81,6 +83,8 @@ grant execute on function
   capataz.system_health(),
   capataz.fleet_trend(timestamp, timestamp, bigint),
   capataz.list_jobs(),
+  capataz.report(text, date),
+  capataz.list_reports(text, bigint),
   capataz.cached(text),
   capataz.cache_statistics()
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin;
@@ -98,6 +102,7 @@ grant execute on function
 -- worker: claim and report
 grant execute on function
   capataz.claim_robots(text, bigint, text, bigint),
+  capataz.trace_contexts(text[]),
   capataz.release_robots(text[]),
   capataz.report_progress(
     text, double precision, text, text, bigint, bigint, jsonb, double precision, bigint, bigint, bigint, bigint, bigint,
@@ -136,6 +141,9 @@ grant execute on function
   capataz.trim_windows(),
   capataz.validate_consistency(),
   capataz.purge_history(),
+  capataz.build_daily_report(),
+  capataz.build_weekly_report(),
+  capataz.build_monthly_report(),
   capataz.hold_ticker(text, bigint),
   capataz.release_ticker(text),
   capataz.run_due_jobs(),

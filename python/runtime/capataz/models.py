@@ -8,7 +8,7 @@ columns arrive as ``Decimal``, ``jsonb`` as whatever JSON they hold.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ __all__ = [
     "DueHealthCheck",
     "ErrorRate",
     "ExecutionState",
+    "ExecutionTotals",
     "FleetStep",
     "HealthChange",
     "HealthCheck",
@@ -39,6 +40,7 @@ __all__ = [
     "Priority",
     "ProcessingTier",
     "QueueState",
+    "ReportEntry",
     "ResourceStep",
     "Robot",
     "RobotStatus",
@@ -49,6 +51,8 @@ __all__ = [
     "StuckExecution",
     "Submitted",
     "ThroughputMinute",
+    "TraceContext",
+    "WorkerCount",
 ]
 
 Json = Any
@@ -447,3 +451,46 @@ class JobRun:
     job_name: str
     outcome: str
     duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportEntry:
+    """A line of ``list_reports``: a stored report."""
+
+    kind: Literal["daily", "weekly", "monthly"]
+    period_start: date
+    period_end: date
+    built_at: datetime
+    completed_count: int
+    failed_count: int
+    finding_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionTotals:
+    """A line of ``execution_totals``: what ended in a module since it was registered; these figures only grow."""
+
+    module_name: str
+    completed_count: int
+    completed_ms: int
+    failed_count: int
+    duration_limits: list[int]
+    duration_counts: list[int]
+    counted_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCount:
+    """A line of ``worker_counts``: how many workers of a module are in a state."""
+
+    module_name: str
+    state: Literal["alive", "stopped", "lost"]
+    worker_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """A line of ``trace_contexts``: the trace that a robot was submitted in."""
+
+    robot_id: str
+    traceparent: str

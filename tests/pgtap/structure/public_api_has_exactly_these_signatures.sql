@@ -291,6 +291,27 @@ values
     ('utc_now',
      '',
      'timestamp without time zone'),
+    -- reports, metrics, traces
+    ('report',
+     'p_kind text, p_date date DEFAULT NULL::date',
+     'jsonb'),
+    ('list_reports',
+     'p_kind text DEFAULT NULL::text, p_limit bigint DEFAULT 100',
+     'TABLE(kind text, period_start date, period_end date, built_at timestamp without time zone, '
+     'completed_count bigint, failed_count bigint, finding_count integer)'),
+    ('build_daily_report', '', 'integer'),
+    ('build_weekly_report', '', 'integer'),
+    ('build_monthly_report', '', 'integer'),
+    ('execution_totals',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, completed_count bigint, completed_ms bigint, failed_count bigint, '
+     'duration_limits integer[], duration_counts bigint[], counted_since timestamp without time zone)'),
+    ('worker_counts',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, state text, worker_count bigint)'),
+    ('trace_contexts',
+     'p_robot_ids text[]',
+     'TABLE(robot_id character varying, traceparent text)'),
     ('warm_caches',
      '',
      'integer');
