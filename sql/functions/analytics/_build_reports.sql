@@ -25,9 +25,14 @@ begin
     select p.from_at, p.to_at
     from (
       select distinct q.from_at, q.to_at
-      from generate_series(
+      from (
+        select min(m.registered_at) as first_at
+        from capataz.module_registry as m
+        having count(*) > 0
+      ) as f
+      cross join lateral generate_series(
         greatest(
-          (select min(m.registered_at) from capataz.module_registry as m),
+          f.first_at,
           v_now - case p_kind
             when 'daily' then interval '31 days' when 'weekly' then interval '8 weeks' else interval '12 months'
           end

@@ -20,7 +20,7 @@ create or replace function capataz_ops._report_capacity(p_from timestamp, p_to t
 as $$
 declare
   c_far constant interval := interval '5 years';
-  v_next_days constant integer := extract(day from p_to + interval '1 month' - interval '1 day');
+  v_next_days constant integer := extract(day from p_to + interval '1 month' - interval '1 day')::integer;
   v_capacity jsonb;
 begin
   with days as (

@@ -2,7 +2,7 @@
 begin;
 select plan(16);
 select capataz_test.set_clock('2026-03-10 08:00:00');
-select capataz_test.module('M') as m \gset
+select capataz_test.module('M', '{"timeout_seconds": 86400}') as m \gset
 
 select is(capataz.build_daily_report(), 0, 'a day that is not over has no report yet');
 

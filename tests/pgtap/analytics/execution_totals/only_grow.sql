@@ -2,7 +2,7 @@
 begin;
 select plan(11);
 select capataz_test.set_clock('2026-03-10 08:00:00');
-select capataz_test.module('M') as m \gset
+select capataz_test.module('M', '{"timeout_seconds": 86400}') as m \gset
 select capataz_test.module('N') as n \gset
 select results_eq(
   $$select module_name::text, completed_count, failed_count, completed_ms from capataz.execution_totals()$$,
