@@ -42,3 +42,15 @@ comment on table capataz_ops.module_totals is
 comment on column capataz_ops.module_totals.duration_counts is
   'Executions COMPLETED by duration: up to the n-th limit of _duration_limits, the last: above all of them.';
 comment on column capataz_ops.module_totals.counted_since is 'Since when they are counted, UTC.';
+
+alter table capataz_ops.jobs
+  add column last_success_at timestamp;
+
+comment on column capataz_ops.jobs.last_success_at is 'End of the last run that went well, UTC; null = none so far.';
+
+update capataz_ops.jobs as j
+set last_success_at = j.last_end_at
+where j.last_outcome = 'ok';
+
+-- it gets a column more: the new one is in sql/functions/operations
+drop function if exists capataz.list_jobs();

@@ -442,6 +442,7 @@ class Job:
     missed_count: int
     gap_from: datetime | None
     gap_until: datetime | None
+    last_success_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

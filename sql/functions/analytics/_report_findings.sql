@@ -43,7 +43,7 @@ begin
       select
         3, case when m.error_rate >= 10 then 'CRITICAL' else 'WARNING' end, 'ERROR_RATE', m.module_name,
         format(
-          '%s: %s %% of %s executions failed%s.', m.module_name, m.error_rate, m.ended,
+          '%s: %s %% of %s executions failed%s.', m.module_name, m.error_rate, to_char(m.ended, 'FM999,999,999,990'),
           case
             when m.error_rate_before is not null then format(' (in the period before: %s %%)', m.error_rate_before)
           end
@@ -60,7 +60,10 @@ begin
       union all
       select
         5, 'WARNING', 'SAMPLES_MISSING', null,
-        format('%s of %s minutes have no samples: nobody ran the jobs.', s.expected - s.taken, s.expected)
+        format(
+          '%s of %s minutes have no samples: nobody ran the jobs.', to_char(s.expected - s.taken, 'FM999,999,990'),
+          to_char(s.expected, 'FM999,999,990')
+        )
       from (
         select
           (p_report #>> '{summary,sample_count}')::bigint as taken,
@@ -87,7 +90,8 @@ begin
         7, 'WARNING', 'ERROR_CATEGORY', c.category ->> 'category',
         format(
           'Failures of category %s are %s: %s, in the period before %s.', c.category ->> 'category', c.category ->> 'trend',
-          c.category ->> 'failed', c.category ->> 'failed_before'
+          to_char((c.category ->> 'failed')::bigint, 'FM999,999,999,990'),
+          to_char((c.category ->> 'failed_before')::bigint, 'FM999,999,999,990')
         )
       from jsonb_array_elements(p_report #> '{errors,categories}') as c (category)
       where c.category ->> 'trend' in ('new', 'growing')

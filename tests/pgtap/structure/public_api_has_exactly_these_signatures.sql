@@ -157,7 +157,7 @@ values
      'last_end_at timestamp without time zone, last_duration_ms bigint, last_outcome text, '
      'last_error text, next_due_at timestamp without time zone, is_due boolean, is_late boolean, '
      'run_count bigint, failure_count bigint, missed_count bigint, gap_from timestamp without time zone, '
-     'gap_until timestamp without time zone)'),
+     'gap_until timestamp without time zone, last_success_at timestamp without time zone)'),
     ('module_activity',
      'p_module_name text DEFAULT NULL::text, p_minutes bigint DEFAULT 60',
      'TABLE(module_name character varying, minute timestamp without time zone, completed_count bigint, failed_count bigint)'),

@@ -170,23 +170,22 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
         Table(
             "Modules",
             (
-                "Module", "Health", "Completed", "Failed", "Error rate", "before", "p50", "p95", "p99", "Longest wait",
-                "Most at once", "Limit", "Unwell for", "Score",
-            ),
+                "Module", "Health", "Completed", "Failed", "Error rate", "before", "p50", "p95", "Longest wait", "At once",
+                "Unwell for", "Score",
+            ),  # fmt: skip
             [
                 (
                     m["module"], m["health"] if m["is_active"] else f"{m['health']}, inactive", count(m["completed"]),
                     count(m["failed"]), percent(m["error_rate"]), percent(m["error_rate_before"]),
-                    milliseconds(m["p50_ms"]), milliseconds(m["p95_ms"]), milliseconds(m["p99_ms"]),
-                    seconds(m["oldest_due_seconds"]), count(m["in_flight_max"]), count(m["capacity"]),
-                    seconds(m["unhealthy_seconds"] + m["degraded_seconds"]) if m["unhealthy_seconds"] + m["degraded_seconds"] else NONE,
-                    figure(m["score"], 2),
-                )
+                    milliseconds(m["p50_ms"]), milliseconds(m["p95_ms"]), seconds(m["oldest_due_seconds"]),
+                    count(m["in_flight_max"]) + (f" of {count(m['capacity'])}" if m["capacity"] is not None else ""),
+                    seconds(m["unhealthy_seconds"] + m["degraded_seconds"] or None), figure(m["score"], 2),
+                )  # fmt: skip
                 for m in document["modules"]
             ],
             texts=2,
-            note="p50, p95, p99: so many percent of completed executions took no longer. "
-            "Unwell: time spent DEGRADED or UNHEALTHY.",
+            note="p50, p95: half and 95 % of completed executions took no longer. At once: the most at work at the same "
+            "time, and the limit. Unwell: time spent DEGRADED or UNHEALTHY.",
         ),
         Table(
             "Kinds of robots",
