@@ -59,6 +59,7 @@ from .models import (
     TraceContext,
     WorkerCount,
 )
+from .tracing import current_traceparent, with_traceparent
 
 T = TypeVar("T")
 Rows = Sequence[tuple[Any, ...]]
@@ -401,6 +402,7 @@ def submit_robot(
 
     ``available_at`` is when it is due (a zone is honoured, none means UTC). With a ``cache_key`` a robot under way
     is returned instead of a second one, and a completed one's output is reused (design §6, *Deduplication*).
+    Where the process uses OpenTelemetry, the current trace goes along in ``metadata`` (:mod:`capataz.tracing`).
 
     Raises:
         InvalidInput: a value is malformed or out of range, or the module does not support the type.
@@ -408,6 +410,9 @@ def submit_robot(
         Conflict: ``robot_id`` is already taken.
         NoModuleAvailable: the module is inactive, or none supports the type.
     """
+    traceparent = current_traceparent()
+    if traceparent is not None:
+        metadata = with_traceparent(metadata, traceparent)
     return Call(
         _SUBMIT_ROBOT,
         (
@@ -439,6 +444,14 @@ def submit_robots(robots: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[
     Raises:
         InvalidInput: an element is wrong; the message names its index.
     """
+    traceparent = current_traceparent()
+    if traceparent is not None and not isinstance(robots, JsonText):
+        robots = [
+            {**robot, "metadata": with_traceparent(robot.get("metadata"), traceparent)}
+            if isinstance(robot, Mapping)
+            else robot
+            for robot in robots
+        ]
     return Call(_SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
 
 
