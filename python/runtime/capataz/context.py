@@ -217,7 +217,7 @@ class Context:
     def __init__(self, robot: ClaimedRobot, worker: Worker, worker_id: str, claimed_at: float) -> None:
         self.robot = robot
         self.claimed_at = claimed_at
-        #: The W3C trace context that the robot was submitted in; None where there is none, or the worker does not trace.
+        #: The W3C trace context that the robot was submitted in; None: there is none, or the worker does not trace.
         self.traceparent: str | None = None
         self._worker = worker
         self._worker_id = worker_id

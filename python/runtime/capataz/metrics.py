@@ -4,9 +4,9 @@
 
     body, content_type = render(connection, request.headers["accept"])
 
-What a scrape costs does not grow with robots: queues are counted up to a limit, totals are kept by the database, figures
-of the database itself come from the sample of the last minute (docs/metrics.md). Labels are names of modules, priorities,
-states, jobs, caches and tables: as many as there are, never names of robots, executions or workers.
+What a scrape costs does not grow with robots: queues are counted up to a limit, totals are kept by the database,
+figures of the database itself come from the sample of the last minute (docs/metrics.md). Labels are names of modules,
+priorities, states, jobs, caches and tables: as many as there are, never names of robots, executions or workers.
 """
 
 from __future__ import annotations
@@ -74,16 +74,20 @@ def collect(connection: Connection) -> Iterator[Metric]:
     yield from _totals(execute(connection, calls.execution_totals()))
 
     workers = _gauge("capataz_workers", "Workers by state; lost and stopped ones for a day.", ("module", "state"))
-    counts = {(row.module_name, row.state): row.worker_count for row in execute(connection, calls.worker_counts())}
+    counts: dict[tuple[str, str], int] = {
+        (row.module_name, row.state): row.worker_count for row in execute(connection, calls.worker_counts())
+    }
     for module in modules:
         for state in WORKER_STATES:
-            workers.add_metric([module, state], counts.get((module, state), 0))  # type: ignore[call-overload]
+            workers.add_metric([module, state], counts.get((module, state), 0))
     yield workers
 
     yield from _jobs(execute(connection, calls.list_jobs()))
     yield from _caches(connection)
     yield from _checks(execute(connection, calls.system_health()))
-    trend = execute(connection, calls.fleet_trend(from_=now - SAMPLE_AGE, to=now + timedelta(minutes=1), step_seconds=60))
+    trend = execute(
+        connection, calls.fleet_trend(from_=now - SAMPLE_AGE, to=now + timedelta(minutes=1), step_seconds=60)
+    )
     yield from _database([step for step in trend if step.sample_count])
 
     build = _gauge("capataz_build_info", "The version of the client that reads these metrics.", ("version",))
@@ -95,18 +99,19 @@ def collect(connection: Connection) -> Iterator[Metric]:
 
 
 def _queues(modules: list[str], queues: list[QueueState], now: datetime) -> Iterator[Metric]:
-    found = {(row.module_name, row.priority): row for row in queues}
-    waiting = _gauge(
-        "capataz_robots_waiting", "Robots PENDING or RETRYING, due or not.", ("module", "priority")
-    )
+    found: dict[tuple[str, str], QueueState] = {(row.module_name, row.priority): row for row in queues}
+    waiting = _gauge("capataz_robots_waiting", "Robots PENDING or RETRYING, due or not.", ("module", "priority"))
     not_due = _gauge("capataz_robots_not_due", "Of those waiting, robots that are not due yet.", ("module", "priority"))
     oldest = _gauge(
-        "capataz_queue_oldest_seconds", "How long the oldest due robot has waited; 0: none is due.", ("module",), "seconds"
+        "capataz_queue_oldest_seconds",
+        "How long the oldest due robot has waited; 0: none is due.",
+        ("module",),
+        "seconds",
     )
     for module in modules:
         due: list[datetime] = []
         for priority in PRIORITIES:
-            row = found.get((module, priority))  # type: ignore[call-overload]
+            row = found.get((module, priority))
             waiting.add_metric([module, priority], row.waiting if row else 0)
             not_due.add_metric([module, priority], row.not_due if row else 0)
             if row and row.oldest_due_at:
@@ -129,14 +134,17 @@ def _modules(states: list[ModuleState]) -> Iterator[Metric]:
         for status in HEALTH:
             health.add_metric([name, status], state.health_status == status)
         active.add_metric([name], state.is_active)
-        failures.add_metric([name], state.consecutive_failures)
+        failures.add_metric([name], state.consecutive_failures or 0)
     yield from (running, limit, health, active, failures)
 
 
 def _totals(totals: list[ExecutionTotals]) -> Iterator[Metric]:
     ended = CounterMetricFamily("capataz_executions_ended", "Executions that ended.", labels=["module", "state"])
     durations = HistogramMetricFamily(
-        "capataz_execution_duration_seconds", "How long executions that COMPLETED took.", labels=["module"], unit="seconds"
+        "capataz_execution_duration_seconds",
+        "How long executions that COMPLETED took.",
+        labels=["module"],
+        unit="seconds",
     )
     for row in totals:
         since = _seconds(row.counted_since)
@@ -150,7 +158,10 @@ def _totals(totals: list[ExecutionTotals]) -> Iterator[Metric]:
 
 def _jobs(jobs: list[Job]) -> Iterator[Metric]:
     success = _gauge(
-        "capataz_job_last_success_timestamp_seconds", "When the job last ended well; absent: never.", ("job",), "seconds"
+        "capataz_job_last_success_timestamp_seconds",
+        "When the job last ended well; absent: never.",
+        ("job",),
+        "seconds",
     )
     late = _gauge("capataz_job_late", "1: the job should have run.", ("job",))
     failed = _gauge("capataz_job_failed", "1: the last run of the job failed.", ("job",))
@@ -176,7 +187,9 @@ def _caches(connection: Connection) -> Iterator[Metric]:
     hits = CounterMetricFamily("capataz_cache_hits", "Reads answered from the cache.", labels=["cache"])
     misses = CounterMetricFamily("capataz_cache_misses", "Reads that the cache could not answer.", labels=["cache"])
     ratio = _gauge(
-        "capataz_cache_hit_ratio", "Share of reads answered from the cache since it exists, 0 to 1; absent: no reads.", ("cache",)
+        "capataz_cache_hit_ratio",
+        "Share of reads answered from the cache since it exists, 0 to 1; absent: no reads.",
+        ("cache",),
     )
     for cache in execute(connection, calls.cache_statistics()):
         hits.add_metric([cache.cache_name], cache.hits)
@@ -234,7 +247,10 @@ def _database(steps: list[FleetStep]) -> Iterator[Metric]:
         last.replication_lag_seconds, "seconds",
     )  # fmt: skip
     yield single(
-        "capataz_archive_lag_seconds", "Since WAL was last archived; absent: no archiving.", last.archive_lag_seconds, "seconds"
+        "capataz_archive_lag_seconds",
+        "Since WAL was last archived; absent: no archiving.",
+        last.archive_lag_seconds,
+        "seconds",
     )
 
 
@@ -286,7 +302,9 @@ class MetricsServer:
                         body, content_type = render(connection, self.headers.get("accept"))
                 except (CapatazError, psycopg.Error) as error:
                     logger.warning("scrape failed: %s", " ".join(str(error).split()))
-                    self.answer(HTTPStatus.SERVICE_UNAVAILABLE, b"The database did not answer.\n", "text/plain; charset=utf-8")
+                    self.answer(
+                        HTTPStatus.SERVICE_UNAVAILABLE, b"The database did not answer.\n", "text/plain; charset=utf-8"
+                    )
                     return
                 self.answer(HTTPStatus.OK, body, content_type)
 

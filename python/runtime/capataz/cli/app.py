@@ -896,7 +896,9 @@ def _day(text: str | None) -> date | None:
 @app.command(rich_help_panel="Look")
 @_guarded
 def reports(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="daily, weekly or monthly; default: all.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="daily, weekly or monthly; default: all.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10000, help="How many at most.")] = 20,
     dsn: Dsn = None,
     as_json: AsJson = False,
@@ -907,7 +909,7 @@ def reports(
     if as_json:
         show_json(found)
     elif not found:
-        note("No report is built yet: the jobs do it once a day is over. `capataz report daily --date today` shows today.")
+        note("No report is built yet: jobs do it once a day is over. `capataz report daily --date today` shows today.")
     else:
         show(views.reports_table(found))
 
@@ -916,7 +918,9 @@ def reports(
 @_guarded
 def metrics(
     once: Annotated[bool, typer.Option("--once", help="Print the metrics, and stop.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Serve /metrics on this port; 0: any that is free.")] = 9187,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Serve /metrics on this port; 0: any that is free.")
+    ] = 9187,
     host: Annotated[str, typer.Option(help="Serve on this address.")] = "127.0.0.1",
     dsn: Dsn = None,
 ) -> None:

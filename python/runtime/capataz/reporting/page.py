@@ -15,14 +15,16 @@ STYLE: Final = """
   --page: #f6f7f9; --card: #ffffff; --text: #1b2430; --muted: #566171; --grid: #d9dee5; --edge: #e1e5eb;
   --good: #2a6fb5; --bad: #c9422f; --line: #17375e; --limit: #8a3fa0; --gap: #eceff3; --before: #b9c2cd;
   --low: #c3d0de; --normal: #7ea6cf; --high: #e39a2d; --critical: #b8321f;
-  --warn-page: #fff6e5; --warn-edge: #e39a2d; --bad-page: #fdecea; --bad-edge: #c9422f; --well-page: #e9f5ee; --well-edge: #2e8b57;
+  --warn-page: #fff6e5; --warn-edge: #e39a2d; --bad-page: #fdecea; --bad-edge: #c9422f;
+  --well-page: #e9f5ee; --well-edge: #2e8b57;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #12161c; --card: #1a2029; --text: #e6eaf0; --muted: #a2adbb; --grid: #333c48; --edge: #2a323d;
     --good: #5b9fe3; --bad: #f0715d; --line: #cfe2f7; --limit: #cf93e2; --gap: #232a34; --before: #566171;
     --low: #45566a; --normal: #5583b3; --high: #e9ab4b; --critical: #e85f4c;
-    --warn-page: #2d2617; --warn-edge: #e9ab4b; --bad-page: #331d1b; --bad-edge: #f0715d; --well-page: #16291f; --well-edge: #4fb37d;
+    --warn-page: #2d2617; --warn-edge: #e9ab4b; --bad-page: #331d1b; --bad-edge: #f0715d;
+    --well-page: #16291f; --well-edge: #4fb37d;
   }
 }
 * { box-sizing: border-box; }
@@ -122,7 +124,8 @@ def _capacity(document: Mapping[str, Any]) -> str:
     if not plan:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{escape(question)}</th><td class="answer">{escape(answer)}</td></tr>' for question, answer in plan
+        f'<tr><th scope="row">{escape(question)}</th><td class="answer">{escape(answer)}</td></tr>'
+        for question, answer in plan
     )
     return f'<h2>Plan of capacity</h2><div class="table"><table><tbody>{rows}</tbody></table></div>'
 
@@ -134,15 +137,17 @@ def page(document: Mapping[str, Any]) -> str:
     body = "\n".join(
         (
             f'<header><p class="kind">Capataz · {kind}</p><h1>{escape(title)}</h1>',
-            f"<p>{words.clock(period['from'])} to {words.clock(period['to'])} UTC. {escape(words.state(document))}.</p></header>",
+            f"<p>{words.clock(period['from'])} to {words.clock(period['to'])} UTC."
+            f" {escape(words.state(document))}.</p>",
+            "</header>",
             f"<h2>What to know</h2>{_findings(document)}",
             f'<h2>In figures</h2><dl class="tiles">{"".join(_tile(tile) for tile in words.tiles(document))}</dl>',
             "<h2>In pictures</h2>",
             *(_figure(plot) for plot in plots(document)),
             _capacity(document),
             *(_table(table) for table in words.tables(document)),
-            "<footer>Times are UTC. Durations of percentiles are within 5 %. The figures are kept in the database and do not change; "
-            "docs/reports.md tells what each means.</footer>",
+            "<footer>Times are UTC. Durations of percentiles are within 5 %. The figures are kept in the database and "
+            "do not change; docs/reports.md tells what each means.</footer>",
         )
     )
     return (

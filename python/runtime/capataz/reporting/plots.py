@@ -12,30 +12,31 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from . import words
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # about its font cache, once per machine
 
 import matplotlib  # noqa: E402
+import matplotlib.dates  # noqa: E402
 from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
-from matplotlib.dates import DateFormatter, DayLocator, HourLocator, WeekdayLocator  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.patches import Rectangle  # noqa: E402
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator  # noqa: E402
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+#: What matplotlib does not describe to type checkers as it is used here: times on axes, and what makes ticks of them.
+Axes = Any
+dates: Any = matplotlib.dates
 
 #: Stand-in colours, and the variables of the page that they become.
 INK: Final = {
     "text": "#010101", "muted": "#020202", "grid": "#030303", "good": "#040404", "bad": "#050505", "low": "#060606",
-    "normal": "#070707", "high": "#080808", "critical": "#090909", "line": "#0a0a0a", "limit": "#0b0b0b", "gap": "#0c0c0c",
-    "before": "#0d0d0d",
+    "normal": "#070707", "high": "#080808", "critical": "#090909", "line": "#0a0a0a", "limit": "#0b0b0b",
+    "gap": "#0c0c0c", "before": "#0d0d0d",
 }  # fmt: skip
 
-STYLE: Final[dict[str, Any]] = {
+STYLE: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "capataz",
     "font.family": "sans-serif",
@@ -77,14 +78,17 @@ class Plot:
 
 def _svg(figure: Figure, number: int) -> str:
     buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     # in a page of HTML an svg element needs no namespaces and links by href
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
-    text = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true" focusable="false">', text, count=1)
+    text = re.sub(
+        r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true" focusable="false">', text, count=1
+    )
     for name, colour in INK.items():
         text = text.replace(colour, f"var(--{name})")
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
@@ -106,16 +110,16 @@ def _axes(height: float) -> tuple[Figure, Axes]:
 def _times(axes: Axes, start: datetime, end: datetime) -> None:
     days = (end - start).days
     if days <= 1:
-        axes.xaxis.set_major_locator(HourLocator(byhour=range(0, 24, 3)))
-        axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))
+        axes.xaxis.set_major_locator(dates.HourLocator(byhour=range(0, 24, 3)))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))
     elif days <= 7:
-        axes.xaxis.set_major_locator(DayLocator())
-        axes.xaxis.set_major_formatter(DateFormatter("%a %d"))
+        axes.xaxis.set_major_locator(dates.DayLocator())
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%a %d"))
     else:
-        axes.xaxis.set_major_locator(WeekdayLocator(byweekday=0))
-        axes.xaxis.set_major_formatter(DateFormatter("Mon %d %b"))
+        axes.xaxis.set_major_locator(dates.WeekdayLocator(byweekday=0))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("Mon %d %b"))
     axes.grid(visible=False, axis="x")
-    axes.set_xlim(start, end)  # type: ignore[arg-type]
+    axes.set_xlim(start, end)
 
 
 def _counts(axes: Axes) -> None:
@@ -129,11 +133,13 @@ def _legend(axes: Axes, columns: int) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, handlelength=1.2)
 
 
-def _gaps(axes: Axes, steps: Sequence[Mapping[str, Any]], starts: Sequence[datetime], width: Any, now: datetime) -> None:
+def _gaps(
+    axes: Axes, steps: Sequence[Mapping[str, Any]], starts: Sequence[datetime], width: Any, now: datetime
+) -> None:
     """Shade where nobody took samples."""
     for step, start in zip(steps, starts, strict=True):
         if not step["sample_count"] and start < now:
-            axes.axvspan(start, start + width, color=INK["gap"], linewidth=0, zorder=0)  # type: ignore[arg-type]
+            axes.axvspan(start, start + width, color=INK["gap"], linewidth=0, zorder=0)
 
 
 def _peak(values: Sequence[float | None], starts: Sequence[datetime], step: str) -> str:
@@ -173,7 +179,14 @@ def waiting(document: Mapping[str, Any], number: int) -> Plot:
     for key in ("critical", "high", "normal", "low"):
         values = [float(s[f"waiting_{key}"] or 0) for s in steps]
         axes.bar(
-            starts, values, bottom=bottom, width=width, align="edge", linewidth=0, color=INK[key], label=key.capitalize()
+            starts,
+            values,
+            bottom=bottom,
+            width=width,
+            align="edge",
+            linewidth=0,
+            color=INK[key],
+            label=key.capitalize(),
         )
         bottom = [below + value for below, value in zip(bottom, values, strict=True)]
     _gaps(axes, steps, starts, width, _now(document))
@@ -195,12 +208,12 @@ def at_work(document: Mapping[str, Any], number: int) -> Plot:
     middles = [start + width / 2 for start in starts]
     means = [float("nan") if s["in_flight"] is None else s["in_flight"] for s in steps]
     most = [float("nan") if s["in_flight_max"] is None else s["in_flight_max"] for s in steps]
-    axes.fill_between(middles, most, color=INK["low"], linewidth=0, alpha=0.45, label="Most at once", step="mid")  # type: ignore[arg-type]
-    axes.plot(middles, means, color=INK["line"], linewidth=1.8, label="Mean", marker="o", markersize=2.6)  # type: ignore[arg-type]
+    axes.fill_between(middles, most, color=INK["low"], linewidth=0, alpha=0.45, label="Most at once", step="mid")
+    axes.plot(middles, means, color=INK["line"], linewidth=1.8, label="Mean", marker="o", markersize=2.6)
     limits = [float("nan") if s["capacity"] is None else s["capacity"] for s in steps]
     has_limit = any(s["capacity"] is not None for s in steps)
     if has_limit:
-        axes.plot(middles, limits, color=INK["limit"], linewidth=1.4, linestyle=(0, (5, 3)), label="Limit")  # type: ignore[arg-type]
+        axes.plot(middles, limits, color=INK["limit"], linewidth=1.4, linestyle=(0, (5, 3)), label="Limit")
     _gaps(axes, steps, starts, width, _now(document))
     _times(axes, starts[0], starts[-1] + width)
     _counts(axes)
@@ -260,13 +273,18 @@ def errors_by_hour(document: Mapping[str, Any], number: int) -> Plot | None:
     figure, axes = _axes(2.7)
     top = max(h["failed"] for h in hours)
     for h in document["errors"]["hours"]:
-        box = {"width": 0.94, "height": 0.9, "linewidth": 0}
+        box: dict[str, Any] = {"width": 0.94, "height": 0.9, "linewidth": 0}
         corner = (h["hour"] + 0.03, 7 - h["weekday"] + 0.05)
         axes.add_patch(Rectangle(corner, facecolor=INK["gap"], **box))
         if h["failed"]:
             axes.add_patch(Rectangle(corner, facecolor=INK["bad"], alpha=0.08 + 0.92 * h["failed"] / top, **box))
             axes.text(
-                h["hour"] + 0.5, 7 - h["weekday"] + 0.5, _compact(h["failed"]), ha="center", va="center", fontsize=7.5,
+                h["hour"] + 0.5,
+                7 - h["weekday"] + 0.5,
+                _compact(h["failed"]),
+                ha="center",
+                va="center",
+                fontsize=7.5,
                 color=INK["text"],
             )
     axes.set_xlim(0, 24)
@@ -280,8 +298,8 @@ def errors_by_hour(document: Mapping[str, Any], number: int) -> Plot | None:
     return Plot(
         "When executions failed",
         "A table of weekdays and hours of the day (UTC), the stronger the colour the more failed; the most, "
-        f"{words.count(worst['failed'])} of {words.count(worst['ended'])}, on {words.WEEKDAYS[worst['weekday'] - 1]} from "
-        f"{worst['hour']:02d}:00.",
+        f"{words.count(worst['failed'])} of {words.count(worst['ended'])}, on "
+        f"{words.WEEKDAYS[worst['weekday'] - 1]} from {worst['hour']:02d}:00.",
         _svg(figure, number),
     )
 
@@ -294,9 +312,14 @@ def categories(document: Mapping[str, Any], number: int) -> Plot | None:
     figure, axes = _axes(0.9 + 0.42 * len(known))
     places = list(range(len(known)))[::-1]
     before = words.BEFORE[document["kind"]]
-    axes.barh([p + 0.2 for p in places], [c["failed"] for c in known], height=0.36, color=INK["bad"], label="This period")
     axes.barh(
-        [p - 0.2 for p in places], [c["failed_before"] for c in known], height=0.36, color=INK["before"],
+        [p + 0.2 for p in places], [c["failed"] for c in known], height=0.36, color=INK["bad"], label="This period"
+    )
+    axes.barh(
+        [p - 0.2 for p in places],
+        [c["failed_before"] for c in known],
+        height=0.36,
+        color=INK["before"],
         label=before.capitalize(),
     )
     axes.set_yticks(places, [f"{_short(c['category'])}  ({c['trend']})" for c in known])
@@ -328,23 +351,34 @@ def growth(document: Mapping[str, Any], number: int) -> Plot | None:
     line = [per_day + slope * (place - middle) for place in range(len(shown) + 30)]
     days = [shown[0] + width * place for place in range(len(shown) + 30)]
     figure, axes = _axes(2.7)
-    axes.plot(  # type: ignore[arg-type]
-        shown, [s["completed"] + s["failed"] for s in steps[first:]], color=INK["line"], linewidth=0, marker="o",
-        markersize=4, label="Ended on the day",
+    axes.plot(
+        shown,
+        [s["completed"] + s["failed"] for s in steps[first:]],
+        color=INK["line"],
+        linewidth=0,
+        marker="o",
+        markersize=4,
+        label="Ended on the day",
     )
-    axes.plot(days[: len(shown)], line[: len(shown)], color=INK["good"], linewidth=2, label="Growth")  # type: ignore[arg-type]
-    axes.plot(  # type: ignore[arg-type]
-        days[len(shown) - 1 :], [max(value, 0.0) for value in line[len(shown) - 1 :]], color=INK["good"], linewidth=2,
-        linestyle=(0, (4, 3)), label="If it goes on",
+    axes.plot(days[: len(shown)], line[: len(shown)], color=INK["good"], linewidth=2, label="Growth")
+    axes.plot(
+        days[len(shown) - 1 :],
+        [max(value, 0.0) for value in line[len(shown) - 1 :]],
+        color=INK["good"],
+        linewidth=2,
+        linestyle=(0, (4, 3)),
+        label="If it goes on",
     )
     low, high = plan["growth"]["slope_low"], plan["growth"]["slope_high"]
     if low is not None and high is not None:
         ahead = days[len(shown) - 1 :]
-        axes.fill_between(  # type: ignore[arg-type]
+        axes.fill_between(
             ahead,
             [max(per_day + low * (len(shown) - 1 + k - middle), 0.0) for k in range(len(ahead))],
             [max(per_day + high * (len(shown) - 1 + k - middle), 0.0) for k in range(len(ahead))],
-            color=INK["good"], alpha=0.15, linewidth=0,
+            color=INK["good"],
+            alpha=0.15,
+            linewidth=0,
         )
     _times(axes, days[0], days[-1])
     _counts(axes)

@@ -130,7 +130,9 @@ def tiles(document: Mapping[str, Any]) -> list[Tile]:
     if rate_before is not None:
         note = f"{percent(rate_before)} {before}"
     return [
-        Tile("Completed", count(summary["completed"]), change(summary["completed"], summary["completed_before"], before)),
+        Tile(
+            "Completed", count(summary["completed"]), change(summary["completed"], summary["completed_before"], before)
+        ),
         Tile(
             "Failed",
             count(summary["failed"]),
@@ -170,29 +172,50 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
         Table(
             "Modules",
             (
-                "Module", "Health", "Completed", "Failed", "Error rate", "before", "p50", "p95", "Longest wait", "At once",
-                "Unwell for", "Score",
-            ),  # fmt: skip
+                "Module",
+                "Health",
+                "Completed",
+                "Failed",
+                "Error rate",
+                "before",
+                "p50",
+                "p95",
+                "Longest wait",
+                "At once",
+                "Unwell for",
+                "Score",
+            ),
             [
                 (
-                    m["module"], m["health"] if m["is_active"] else f"{m['health']}, inactive", count(m["completed"]),
-                    count(m["failed"]), percent(m["error_rate"]), percent(m["error_rate_before"]),
-                    milliseconds(m["p50_ms"]), milliseconds(m["p95_ms"]), seconds(m["oldest_due_seconds"]),
+                    m["module"],
+                    m["health"] if m["is_active"] else f"{m['health']}, inactive",
+                    count(m["completed"]),
+                    count(m["failed"]),
+                    percent(m["error_rate"]),
+                    percent(m["error_rate_before"]),
+                    milliseconds(m["p50_ms"]),
+                    milliseconds(m["p95_ms"]),
+                    seconds(m["oldest_due_seconds"]),
                     count(m["in_flight_max"]) + (f" of {count(m['capacity'])}" if m["capacity"] is not None else ""),
-                    seconds(m["unhealthy_seconds"] + m["degraded_seconds"] or None), figure(m["score"], 2),
-                )  # fmt: skip
+                    seconds(m["unhealthy_seconds"] + m["degraded_seconds"] or None),
+                    figure(m["score"], 2),
+                )
                 for m in document["modules"]
             ],
             texts=2,
-            note="p50, p95: half and 95 % of completed executions took no longer. At once: the most at work at the same "
-            "time, and the limit. Unwell: time spent DEGRADED or UNHEALTHY.",
+            note="p50, p95: half and 95 % of completed executions took no longer. At once: the most at work at the "
+            "same time, and the limit. Unwell: time spent DEGRADED or UNHEALTHY.",
         ),
         Table(
             "Kinds of robots",
             ("Module", "Type", "Completed", "Failed", "Error rate", "Mean duration"),
             [
                 (
-                    t["module"], t["type"], count(t["completed"]), count(t["failed"]), percent(t["error_rate"]),
+                    t["module"],
+                    t["type"],
+                    count(t["completed"]),
+                    count(t["failed"]),
+                    percent(t["error_rate"]),
                     milliseconds(t["avg_ms"]),
                 )
                 for t in document["types"][:25]
@@ -221,10 +244,7 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
         Table(
             "Changes of health",
             ("When (UTC)", "Module", "From", "To"),
-            [
-                (clock(h["at"]), h["module"], h["from"] or NONE, h["to"])
-                for h in document["health_changes"][:50]
-            ],
+            [(clock(h["at"]), h["module"], h["from"] or NONE, h["to"]) for h in document["health_changes"][:50]],
             texts=4,
             note="The first 50." if len(document["health_changes"]) > 50 else "",
         ),
@@ -249,14 +269,16 @@ def capacity(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(
             (
                 "Busiest hour",
-                f"{clock(peak['hour'])} UTC: {count(peak['ended'])} ended; {figure(peak['at_work'], 2)} at work at once "
-                "did it (Little’s law)",
+                f"{clock(peak['hour'])} UTC: {count(peak['ended'])} ended; {figure(peak['at_work'], 2)} at work at "
+                "once did it (Little’s law)",
             )
         )
     if flight["mean"] is not None:
         limit = f" of {count(flight['capacity'])} allowed" if flight["capacity"] else "; no limit is set"
         share = f" ({percent(flight['percent'])} on average)" if flight["percent"] is not None else ""
-        lines.append(("At work at once", f"{figure(flight['mean'])} on average, {count(flight['max'])} at most{limit}{share}"))
+        lines.append(
+            ("At work at once", f"{figure(flight['mean'])} on average, {count(flight['max'])} at most{limit}{share}")
+        )
         if flight["capacity"]:
             lines.append(("The limit is reached", flight["runs_out_on"] or "not within five years, at this growth"))
     if data["last_bytes"] is not None:
