@@ -74,9 +74,12 @@ grant execute on function
   capataz.resource_trend(text, timestamp, timestamp, bigint),
   capataz.queue_state(text),
   capataz.stuck_executions(text),
+  capataz.explain_score(text),
+  capataz.input_schema(text, text)
+  to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
+grant execute on function
   capataz.execution_totals(text),
-  capataz.worker_counts(text),
-  capataz.explain_score(text)
+  capataz.worker_counts(text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
 grant execute on function

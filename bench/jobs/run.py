@@ -38,7 +38,7 @@ READS = {
     "throughput, 1 h": "select * from capataz.throughput()",
     "throughput of a type, 24 h": "select * from capataz.throughput('Bench1', 'INVOICE', 1440)",
     "error_rates, 24 h": "select * from capataz.error_rates()",
-    "error_rates, a year": "select * from capataz.error_rates(p_hours => 8784)",
+    "error_rates, 92 days": "select * from capataz.error_rates(p_hours => 2208)",
     "resource_trend, a day": "select * from capataz.resource_trend()",
     "resource_trend, 30 days": "select * from capataz.resource_trend('Bench1', capataz.utc_now() - interval '30 days')",
     "fleet_trend, a day": "select * from capataz.fleet_trend()",

@@ -204,7 +204,7 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "p_external_api_calls": (0, INTEGER),
     "p_external_api_duration_ms": (0, INTEGER),
     "p_external_api_failures": (0, INTEGER),
-    "p_hours": (1, 8784),
+    "p_hours": (1, 2208),
     "p_items_processed": (0, 2**53 - 1),
     "p_limit": (1, 100000),
     "p_memory_usage_mb": (0, INTEGER),

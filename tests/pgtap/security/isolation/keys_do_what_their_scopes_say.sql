@@ -9,12 +9,14 @@ create temporary table scoped as
 select s.scope, f.function_name
 from (
   values
-    ('submit', '{submit_robot,submit_robots,route_robot,cancel_robot}'::text[]),
+    ('submit', '{submit_robot,submit_robots,route_robot,cancel_robot,input_schema}'::text[]),
     ('work', '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
       fail_executions,heartbeat_worker,stop_worker,record_health_check,record_due_health_check}'),
     ('read', '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,
       explain_score,throughput,error_rates,resource_trend,queue_state,stuck_executions}'),
     ('admin', '{retry_robot,pause_execution,resume_execution,activate_module,deactivate_module,register_module,list_api_keys}'),
+    ('read', '{execution_totals,worker_counts}'),
+    ('work', '{trace_contexts}'),
     ('any', '{my_modules,take_rate_token}'),
     ('none', '{utc_now,authenticate,verify_api_key}')
 ) as s (scope, functions)
