@@ -9,7 +9,7 @@ BIN := .venv/bin
 CAPATAZ_DSN ?=
 DB ?= capataz
 
-.PHONY: help up down reset dsn psql migrate dist demo demo-failover test test-pgtap test-py lint check format bench build docs freeze venv deps clean
+.PHONY: help up down reset dsn psql migrate dist demo demo-failover test test-pgtap test-py fuzz lint check format bench build docs freeze venv deps clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-pgtap: ## only the pgTAP tests, on a throw-away cluster; FILES='tests/pgtap
 
 test-py: ## only pytest, on a throw-away cluster; ARGS='-k deploy' selects
 	@ops/test py $(ARGS)
+
+fuzz: ## schemathesis over the gateway, 5,000 requests and more (some minutes); REQUESTS=20000 selects
+	@CAPATAZ_FUZZ=$(or $(REQUESTS),5000) ops/test py -s tests/py/test_gateway_fuzz.py
 
 lint: ## ruff, mypy, squawk, pgspot, and the rules of replaceable SQL files
 	@ops/venv dev

@@ -14,8 +14,8 @@ revoke all on all functions in schema capataz_ops from public;
 grant usage on schema capataz
   to capataz_admin, capataz_operator, capataz_producer, capataz_worker, capataz_viewer, capataz_gateway;
 
--- everybody: the clock, and what one may reach
-grant execute on function capataz.utc_now(), capataz.my_modules()
+-- everybody: the clock, what one may reach, and the version
+grant execute on function capataz.utc_now(), capataz.my_modules(), capataz.deployed_version()
   to capataz_admin, capataz_operator, capataz_producer, capataz_worker, capataz_viewer, capataz_gateway;
 
 -- tables: admins read everything, operators everything but registration_data, which holds hashes of API keys
@@ -51,7 +51,8 @@ grant select (
   resource_peak_usage, throughput_items_per_sec, processing_rate, efficiency_score, started_at, completed_at,
   estimated_completion_at, duration_ms, retry_count, max_retries, last_retry_at, timeout_seconds,
   contains_sensitive_data, compliance_context, external_api_calls, external_api_duration_ms, external_api_failures,
-  worker_id, error_category, items_processed, answered_status, has_permit, robot_type
+  worker_id, error_category, items_processed, answered_status, has_permit, robot_type, due_at,
+  estimated_minutes
 ) on capataz.robot_execute to capataz_viewer;
 grant select on capataz.active_modules, capataz.routing_table, capataz.performance_scoreboard, capataz.system_health_status,
   capataz.running, capataz.stuck, capataz.queue, capataz.modules, capataz.today
@@ -70,6 +71,13 @@ grant execute on function
   capataz.health_history(text, bigint),
   capataz.module_activity(text, bigint),
   capataz.throughput(text, text, bigint),
+  capataz.performance_scoreboard(),
+  capataz.module_benchmark(timestamp, timestamp),
+  capataz.step_analysis(),
+  capataz.error_patterns(timestamp, timestamp),
+  capataz.capacity_plan(timestamp),
+  capataz.queue_forecast(text),
+  capataz.robot_timeline(text),
   capataz.error_rates(text, bigint),
   capataz.resource_trend(text, timestamp, timestamp, bigint),
   capataz.queue_state(text),
@@ -133,6 +141,8 @@ grant execute on function
 grant execute on function
   capataz.expire_executions(bigint),
   capataz.fold_counters(),
+  capataz.fold_analytics(),
+  capataz.store_forecasts(),
   capataz.find_stragglers(),
   capataz.evaluate_health(),
   capataz.score_modules(),
@@ -170,7 +180,11 @@ grant execute on function
   to capataz_admin;
 
 -- gateway: for whom it acts; rate limits also for applications that limit themselves
-grant execute on function capataz.authenticate(text) to capataz_gateway;
+grant execute on function
+  capataz.authenticate(text),
+  capataz.begin_idempotent(text, text, text),
+  capataz.finish_idempotent(text, text)
+  to capataz_gateway;
 grant execute on function capataz.verify_api_key(text) to capataz_gateway, capataz_admin;
 grant execute on function capataz.take_rate_token(text, double precision)
   to capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;

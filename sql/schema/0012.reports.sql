@@ -1,5 +1,5 @@
 -- Reports and totals for metrics (specification 5.2; ADR 0027).
--- depends: 0010.trends
+-- depends: 0011.analytics
 set local role capataz_owner;
 
 set local lock_timeout = '10s';

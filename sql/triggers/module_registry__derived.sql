@@ -1,6 +1,6 @@
 -- module_registry: what is derived per module and has no foreign key follows a renamed module, and goes with a deleted one.
--- Writes: module_minutes, module_deltas, module_histograms, type_deltas, type_minutes, type_hours, module_trends,
---         module_trend_hours. Raises: nothing.
+-- Writes: module_minutes, module_deltas, module_histograms, type_deltas, type_minutes, type_hours, type_days, step_deltas,
+--         step_days, error_deltas, error_days, queue_forecasts, module_trends, module_trend_hours. Raises: nothing.
 create or replace function capataz_ops.tg_module_registry__derived()
   returns trigger
   language plpgsql
@@ -16,6 +16,12 @@ begin
     delete from capataz_ops.type_deltas as t where t.module_name = OLD.module_name;
     delete from capataz_ops.type_minutes as t where t.module_name = OLD.module_name;
     delete from capataz_ops.type_hours as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.type_days as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.step_deltas as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.step_days as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.error_deltas as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.error_days as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.queue_forecasts as t where t.module_name = OLD.module_name;
     delete from capataz_ops.module_trends as t where t.module_name = OLD.module_name;
     delete from capataz_ops.module_trend_hours as t where t.module_name = OLD.module_name;
   else
@@ -25,6 +31,12 @@ begin
     update capataz_ops.type_deltas as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
     update capataz_ops.type_minutes as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
     update capataz_ops.type_hours as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.type_days as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.step_deltas as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.step_days as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.error_deltas as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.error_days as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.queue_forecasts as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
     update capataz_ops.module_trends as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
     update capataz_ops.module_trend_hours as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
   end if;

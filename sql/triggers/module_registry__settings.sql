@@ -12,12 +12,29 @@ as $$
 declare
   v_old_limit integer;
   v_new capataz_ops.module_settings;
+  v_type text;
 begin
   if tg_op = 'INSERT'
      or NEW.registration_data is distinct from OLD.registration_data
      or NEW.module_name <> OLD.module_name
   then
     v_new := capataz_ops._parse_settings(NEW.module_name, NEW.registration_data);
+
+    if v_new.input_schemas is not null
+       and (tg_op = 'INSERT' or NEW.registration_data -> 'input_schemas' is distinct from OLD.registration_data -> 'input_schemas')
+    then
+      select t.robot_type into v_type
+      from jsonb_object_keys(v_new.input_schemas) as t (robot_type)
+      where t.robot_type <> all (NEW.supported_robot_types)
+      limit 1;
+      if found then
+        raise exception using
+          errcode = 'RB400',
+          message = 'registration_data.input_schemas names a robot type that the module does not support',
+          detail = format('The type is %s.', to_json(left(v_type, 60))),
+          hint = format('Give types of %s.', array_to_string(NEW.supported_robot_types, ', '));
+      end if;
+    end if;
 
     select s.max_concurrency into v_old_limit
     from capataz_ops.module_settings as s

@@ -19,7 +19,10 @@ begin
     NEW.started_at := coalesce(NEW.started_at, v_now);
     NEW.timeout_seconds := coalesce(NEW.timeout_seconds, 1800);
     if NEW.robot_type is null then
-      NEW.robot_type := (select r.robot_type from capataz.robots as r where r.robot_id = NEW.robot_id);
+      select r.robot_type, coalesce(NEW.estimated_minutes, r.estimated_duration_minutes)
+      into NEW.robot_type, NEW.estimated_minutes
+      from capataz.robots as r
+      where r.robot_id = NEW.robot_id;
     end if;
     if NEW.current_step is not null then
       NEW.step_start_time := greatest(coalesce(NEW.step_start_time, NEW.started_at), NEW.started_at);

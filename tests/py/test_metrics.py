@@ -66,6 +66,7 @@ def test_metrics_show_what_the_tables_hold(clock: Connection) -> None:
     claim_one(clock, "M", "w")
     submit(clock, 1, "M")
     tick(clock, 50)
+    clock.execute("select capataz.heartbeat_worker('w', 'M')")
     clock.execute("select capataz.sample_resources(), capataz.fold_counters()")
     clock.execute("select capataz.run_job('fold_counters')")
     samples = scrape(clock)

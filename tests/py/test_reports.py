@@ -49,7 +49,7 @@ def import_ended(
         started = when - timedelta(milliseconds=milliseconds)
         connection.execute(
             "insert into capataz.robots (robot_id, robot_type, module_name, status, error_category, created_at,"
-            " started_at, completed_at) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            " started_at, completed_at, input_data) values (%s, %s, %s, %s, %s, %s, %s, %s, '{}')",
             [robot_id, robot_type, module, state, category, started, started, when],
         )
         connection.execute(

@@ -23,10 +23,13 @@ from .models import (
     ApiKey,
     ApiKeyOwner,
     BatchProgress,
+    BenchmarkRow,
     CacheStatistics,
+    CapacityPlan,
     Check,
     ClaimedRobot,
     DueHealthCheck,
+    ErrorPattern,
     ErrorRate,
     ExecutionState,
     ExecutionTotals,
@@ -44,18 +47,22 @@ from .models import (
     Outcome,
     Priority,
     ProcessingTier,
+    QueueForecast,
     QueueState,
     ReportEntry,
     ResourceStep,
     Robot,
     RobotStatus,
     Scope,
+    ScoreboardRow,
     ScoreFactor,
     SecurityLevel,
     StepCategory,
+    StepRow,
     StuckExecution,
     Submitted,
     ThroughputMinute,
+    TimelineEvent,
     TraceContext,
     WorkerCount,
 )
@@ -361,14 +368,14 @@ def route_robot(robot_type: str) -> Call[str]:
 
 # --- robots ----------------------------------------------------------------------------------------------------
 
-_SUBMIT_ROBOT = _one(
+SUBMIT_ROBOT = _one(
     "submit_robot",
     "robot_type input_data module_name priority available_at cache_key correlation_id source_reference retry_limit"
     " estimated_duration_minutes complexity_score processing_tier security_classification compliance_tags metadata"
     " robot_id",
     Submitted,
 )
-_SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
+SUBMIT_ROBOTS = _many("submit_robots", "robots", Submitted)
 _CLAIM_ROBOTS = _many("claim_robots", "module_name batch_size worker_id timeout_seconds", ClaimedRobot)
 _MOVE_WAITING_ROBOTS: Statement[int] = _value("move_waiting_robots", "")
 _RELEASE_ROBOTS: Statement[int] = _value("release_robots", "execute_ids")
@@ -414,7 +421,7 @@ def submit_robot(
     if traceparent is not None:
         metadata = with_traceparent(metadata, traceparent)
     return Call(
-        _SUBMIT_ROBOT,
+        SUBMIT_ROBOT,
         (
             robot_type,
             _jsonb(input_data, "input_data"),
@@ -452,7 +459,7 @@ def submit_robots(robots: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[
             else robot
             for robot in robots
         ]
-    return Call(_SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
+    return Call(SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
 
 
 def claim_robots(
@@ -759,6 +766,78 @@ def warm_caches() -> Call[int]:
     return Call(_WARM_CACHES, ())
 
 
+# --- analytics -------------------------------------------------------------------------------------------------
+
+_PERFORMANCE_SCOREBOARD = _many("performance_scoreboard", "", ScoreboardRow)
+_MODULE_BENCHMARK = _many("module_benchmark", "from to", BenchmarkRow)
+_STEP_ANALYSIS = _many("step_analysis", "", StepRow)
+_ERROR_PATTERNS = _many("error_patterns", "from to", ErrorPattern)
+_CAPACITY_PLAN = _many("capacity_plan", "month", CapacityPlan)
+_QUEUE_FORECAST = _many("queue_forecast", "module_name", QueueForecast)
+_ROBOT_TIMELINE = _many("robot_timeline", "robot_id", TimelineEvent)
+_FOLD_ANALYTICS: Statement[int] = _value("fold_analytics", "")
+_STORE_FORECASTS: Statement[int] = _value("store_forecasts", "")
+
+
+def performance_scoreboard() -> Call[list[ScoreboardRow]]:
+    """Return the active modules side by side, the best first: score, and rates and percentiles of 24 hours."""
+    return Call(_PERFORMANCE_SCOREBOARD, ())
+
+
+def module_benchmark(*, from_: datetime | None = None, to: datetime | None = None) -> Call[list[BenchmarkRow]]:
+    """Return how each module does each type of robot against its peers: duration, efficiency, cost.
+
+    The last 7 days, or ``from_`` up to ``to``, in whole hours.
+    """
+    return Call(_MODULE_BENCHMARK, (_utc(from_), _utc(to)))
+
+
+def step_analysis() -> Call[list[StepRow]]:
+    """Return in which steps the time of 7 days went, per module, and the bottleneck of each."""
+    return Call(_STEP_ANALYSIS, ())
+
+
+def error_patterns(*, from_: datetime | None = None, to: datetime | None = None) -> Call[list[ErrorPattern]]:
+    """Return what fails, the most frequent first, against the period of the same length before.
+
+    The last 7 days, or ``from_`` up to ``to``, in whole hours.
+    """
+    return Call(_ERROR_PATTERNS, (_utc(from_), _utc(to)))
+
+
+def capacity_plan(*, month: datetime | date | None = None) -> Call[list[CapacityPlan]]:
+    """Return growth, peaks and capacity of each module for this month, or the one that ``month`` lies in."""
+    return Call(_CAPACITY_PLAN, (_utc(month) if isinstance(month, datetime) else month,))
+
+
+def queue_forecast(module_name: str | None = None) -> Call[list[QueueForecast]]:
+    """Return when backlogs will be empty, which robots will be late, and how good past forecasts were.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_QUEUE_FORECAST, (module_name,))
+
+
+def robot_timeline(robot_id: str) -> Call[list[TimelineEvent]]:
+    """Return every event of the life of a robot, in order of time.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    return Call(_ROBOT_TIMELINE, (robot_id,))
+
+
+def fold_analytics() -> Call[int]:
+    """Job: bring steps and errors up to date for analytics; return how many changes it took in."""
+    return Call(_FOLD_ANALYTICS, ())
+
+
+def store_forecasts() -> Call[int]:
+    """Job: store when backlogs will be empty, and compare past forecasts; return how many it stored."""
+    return Call(_STORE_FORECASTS, ())
+
+
 # --- trends and jobs -------------------------------------------------------------------------------------------
 
 _THROUGHPUT = _many("throughput", "module_name robot_type minutes", ThroughputMinute)
@@ -931,6 +1010,8 @@ _SET_MODULE_SECURITY = _nothing("set_module_security", "module_name security_lev
 _ISSUE_API_KEY: Statement[str] = _value("issue_api_key", "module_name label scopes expires_at")
 _VERIFY_API_KEY = _one("verify_api_key", "key", ApiKeyOwner)
 _AUTHENTICATE = _one("authenticate", "key", ApiKeyOwner)
+_BEGIN_IDEMPOTENT: Statement[str | None] = _value("begin_idempotent", "idempotency_key function_name request_sha256")
+_FINISH_IDEMPOTENT = _nothing("finish_idempotent", "idempotency_key response")
 _REVOKE_API_KEY: Statement[bool] = _value("revoke_api_key", "key_id")
 _ROTATE_API_KEY: Statement[str] = _value("rotate_api_key", "key_id overlap_seconds expires_at")
 _LIST_API_KEYS = _many("list_api_keys", "module_name", ApiKey)
@@ -1012,6 +1093,24 @@ def authenticate(key: str) -> Call[ApiKeyOwner]:
     return Call(_AUTHENTICATE, (key,))
 
 
+def begin_idempotent(idempotency_key: str, function_name: str, request_sha256: str) -> Call[str | None]:
+    """Return the answer the gateway gave to this request before; None: carry it out, in this transaction.
+
+    Raises:
+        Conflict: the key was used for another request.
+    """
+    return Call(_BEGIN_IDEMPOTENT, (idempotency_key, function_name, request_sha256))
+
+
+def finish_idempotent(idempotency_key: str, response: str) -> Call[None]:
+    """Store the answer to a request that :func:`begin_idempotent` let through, in the same transaction.
+
+    Raises:
+        NotFound: it was not.
+    """
+    return Call(_FINISH_IDEMPOTENT, (idempotency_key, response))
+
+
 def revoke_api_key(key_id: str) -> Call[bool]:
     """End an API key at once; True where it was valid until now.
 
@@ -1079,6 +1178,7 @@ def execution_data(execute_id: str, field: str) -> Call[Json]:
 
 # --- operations ------------------------------------------------------------------------------------------------
 
+_DEPLOYED_VERSION: Statement[str | None] = _value("deployed_version", "")
 _UTC_NOW: Statement[datetime] = _value("utc_now", "")
 _FOLD_COUNTERS: Statement[int] = _value("fold_counters", "")
 _FIND_STRAGGLERS: Statement[int] = _value("find_stragglers", "")
@@ -1086,6 +1186,11 @@ _REBUILD_DERIVED = _nothing("rebuild_derived", "")
 _RUN_DUE_JOBS = _many("run_due_jobs", "", JobRun)
 _RUN_JOB: Statement[str] = _value("run_job", "job_name")
 _SYSTEM_HEALTH = _many("system_health", "", HealthCheck)
+
+
+def deployed_version() -> Call[str | None]:
+    """Return the version of Capataz in the database."""
+    return Call(_DEPLOYED_VERSION, ())
 
 
 def utc_now() -> Call[datetime]:

@@ -37,6 +37,7 @@ from .calls import Call
 from .errors import translated
 from .local_cache import Listener, LocalCache, listen
 from .models import Json
+from .validation import InputSchemas
 
 __all__ = ["AsyncCapataz", "Capataz", "connect_options", "default_dsn"]
 
@@ -133,6 +134,8 @@ class Capataz:
             same; not with ``connection``.
         listen: end what is kept on NOTIFY too, heard on a connection of its own to ``dsn``; without (behind a pooler)
             its lifetime alone counts.
+        validate_inputs: check the input of robots submitted to a named module against the whole of the module's JSON
+            Schema before it is sent (ADR 0022); the database checks the structural part in any case.
     """
 
     def __init__(
@@ -146,9 +149,11 @@ class Capataz:
         prepare_threshold: int | None = 5,
         local_cache: bool = False,
         listen: bool = True,
+        validate_inputs: bool = False,
     ) -> None:
         self.dsn = default_dsn(dsn)
         self.prepare_threshold = prepare_threshold
+        self._schemas = InputSchemas() if validate_inputs else None
         self._local = LocalCache() if local_cache and connection is None else None
         self._listener: Listener | None = None
         if self._local is not None and listen:
@@ -193,7 +198,12 @@ class Capataz:
         As with any statement, an error leaves an open transaction aborted; wrap a call in
         ``connection.transaction()`` to go on after one.
         """
-        return Capataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+        return Capataz(
+            self.dsn,
+            connection=connection,
+            prepare_threshold=self.prepare_threshold,
+            validate_inputs=self._schemas is not None,
+        )
 
     def execute(self, call: Call[T]) -> T:
         """Execute a call built by :mod:`capataz.calls`; the methods below do nothing else.
@@ -202,6 +212,14 @@ class Capataz:
             CapatazError: the database refused it.
             psycopg.OperationalError: there is no connection to be had.
         """
+        if self._schemas is not None:
+            for module_name, robot_type in self._schemas.missing(call):
+                schema = self._run(calls.input_schema(module_name, robot_type))
+                self._schemas.keep(module_name, robot_type, schema)
+            self._schemas.check(call)
+        return self._run(call)
+
+    def _run(self, call: Call[T]) -> T:
         if self._connection is not None:
             return execute(self._connection, call)
         pool = self._pool
@@ -264,6 +282,17 @@ class Capataz:
     cache_statistics = _blocking(calls.cache_statistics)
     warm_caches = _blocking(calls.warm_caches)
 
+    # analytics
+    performance_scoreboard = _blocking(calls.performance_scoreboard)
+    module_benchmark = _blocking(calls.module_benchmark)
+    step_analysis = _blocking(calls.step_analysis)
+    error_patterns = _blocking(calls.error_patterns)
+    capacity_plan = _blocking(calls.capacity_plan)
+    queue_forecast = _blocking(calls.queue_forecast)
+    robot_timeline = _blocking(calls.robot_timeline)
+    fold_analytics = _blocking(calls.fold_analytics)
+    store_forecasts = _blocking(calls.store_forecasts)
+
     # trends and jobs
     throughput = _blocking(calls.throughput)
     error_rates = _blocking(calls.error_rates)
@@ -299,6 +328,8 @@ class Capataz:
     issue_api_key = _blocking(calls.issue_api_key)
     verify_api_key = _blocking(calls.verify_api_key)
     authenticate = _blocking(calls.authenticate)
+    begin_idempotent = _blocking(calls.begin_idempotent)
+    finish_idempotent = _blocking(calls.finish_idempotent)
     revoke_api_key = _blocking(calls.revoke_api_key)
     rotate_api_key = _blocking(calls.rotate_api_key)
     list_api_keys = _blocking(calls.list_api_keys)
@@ -309,6 +340,7 @@ class Capataz:
 
     # operations
     utc_now = _blocking(calls.utc_now)
+    deployed_version = _blocking(calls.deployed_version)
     fold_counters = _blocking(calls.fold_counters)
     find_stragglers = _blocking(calls.find_stragglers)
     rebuild_derived = _blocking(calls.rebuild_derived)
@@ -331,9 +363,11 @@ class AsyncCapataz:
         prepare_threshold: int | None = 5,
         local_cache: bool = False,
         listen: bool = True,
+        validate_inputs: bool = False,
     ) -> None:
         self.dsn = default_dsn(dsn)
         self.prepare_threshold = prepare_threshold
+        self._schemas = InputSchemas() if validate_inputs else None
         self._local = LocalCache() if local_cache and connection is None else None
         self._listens = listen
         self._listener: asyncio.Task[None] | None = None
@@ -366,7 +400,12 @@ class AsyncCapataz:
 
     def using(self, connection: psycopg.AsyncConnection[Any]) -> AsyncCapataz:
         """Return a client whose calls run on ``connection``, in its transaction. It commits and closes nothing."""
-        return AsyncCapataz(self.dsn, connection=connection, prepare_threshold=self.prepare_threshold)
+        return AsyncCapataz(
+            self.dsn,
+            connection=connection,
+            prepare_threshold=self.prepare_threshold,
+            validate_inputs=self._schemas is not None,
+        )
 
     async def execute(self, call: Call[T]) -> T:
         """Execute a call built by :mod:`capataz.calls`; the methods below do nothing else.
@@ -375,6 +414,14 @@ class AsyncCapataz:
             CapatazError: the database refused it.
             psycopg.OperationalError: there is no connection to be had.
         """
+        if self._schemas is not None:
+            for module_name, robot_type in self._schemas.missing(call):
+                schema = await self._run(calls.input_schema(module_name, robot_type))
+                self._schemas.keep(module_name, robot_type, schema)
+            self._schemas.check(call)
+        return await self._run(call)
+
+    async def _run(self, call: Call[T]) -> T:
         if self._connection is not None:
             return await execute_async(self._connection, call)
         pool = self._pool
@@ -453,6 +500,17 @@ class AsyncCapataz:
     cache_statistics = _awaitable(calls.cache_statistics)
     warm_caches = _awaitable(calls.warm_caches)
 
+    # analytics
+    performance_scoreboard = _awaitable(calls.performance_scoreboard)
+    module_benchmark = _awaitable(calls.module_benchmark)
+    step_analysis = _awaitable(calls.step_analysis)
+    error_patterns = _awaitable(calls.error_patterns)
+    capacity_plan = _awaitable(calls.capacity_plan)
+    queue_forecast = _awaitable(calls.queue_forecast)
+    robot_timeline = _awaitable(calls.robot_timeline)
+    fold_analytics = _awaitable(calls.fold_analytics)
+    store_forecasts = _awaitable(calls.store_forecasts)
+
     # trends and jobs
     throughput = _awaitable(calls.throughput)
     error_rates = _awaitable(calls.error_rates)
@@ -488,6 +546,8 @@ class AsyncCapataz:
     issue_api_key = _awaitable(calls.issue_api_key)
     verify_api_key = _awaitable(calls.verify_api_key)
     authenticate = _awaitable(calls.authenticate)
+    begin_idempotent = _awaitable(calls.begin_idempotent)
+    finish_idempotent = _awaitable(calls.finish_idempotent)
     revoke_api_key = _awaitable(calls.revoke_api_key)
     rotate_api_key = _awaitable(calls.rotate_api_key)
     list_api_keys = _awaitable(calls.list_api_keys)
@@ -498,6 +558,7 @@ class AsyncCapataz:
 
     # operations
     utc_now = _awaitable(calls.utc_now)
+    deployed_version = _awaitable(calls.deployed_version)
     fold_counters = _awaitable(calls.fold_counters)
     find_stragglers = _awaitable(calls.find_stragglers)
     rebuild_derived = _awaitable(calls.rebuild_derived)

@@ -16,11 +16,14 @@ __all__ = [
     "ApiKey",
     "ApiKeyOwner",
     "BatchProgress",
+    "BenchmarkRow",
     "BreakerCause",
     "CacheStatistics",
+    "CapacityPlan",
     "Check",
     "ClaimedRobot",
     "DueHealthCheck",
+    "ErrorPattern",
     "ErrorRate",
     "ExecutionState",
     "ExecutionTotals",
@@ -39,6 +42,7 @@ __all__ = [
     "PerformanceTier",
     "Priority",
     "ProcessingTier",
+    "QueueForecast",
     "QueueState",
     "ReportEntry",
     "ResourceStep",
@@ -46,11 +50,14 @@ __all__ = [
     "RobotStatus",
     "Scope",
     "ScoreFactor",
+    "ScoreboardRow",
     "SecurityLevel",
     "StepCategory",
+    "StepRow",
     "StuckExecution",
     "Submitted",
     "ThroughputMinute",
+    "TimelineEvent",
     "TraceContext",
     "WorkerCount",
 ]
@@ -495,3 +502,153 @@ class TraceContext:
 
     robot_id: str
     traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreboardRow:
+    """A line of ``performance_scoreboard``: 24 hours of a module. Rates in percent; percentiles within 5 %."""
+
+    rank: int
+    module_name: str
+    performance_score: Decimal | None
+    performance_tier: PerformanceTier | None
+    health_status: ModuleHealth | None
+    completed_count: int
+    failed_count: int
+    success_rate: Decimal
+    error_rate: Decimal
+    p50_ms: int | None
+    p95_ms: int | None
+    p99_ms: int | None
+    throughput_per_hour: Decimal
+    efficiency: Decimal | None
+    retry_rate: Decimal | None
+    avg_wait_ms: int | None
+    capacity_utilization: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRow:
+    """A line of ``module_benchmark``: a module and robot type against its peers (differences in percent)."""
+
+    module_name: str
+    robot_type: str
+    completed_count: int
+    failed_count: int
+    avg_duration_ms: int | None
+    peer_duration_ms: int | None
+    duration_difference: Decimal | None
+    efficiency: Decimal | None
+    peer_efficiency: Decimal | None
+    efficiency_difference: Decimal | None
+    cpu_seconds: Decimal | None
+    memory_gb_seconds: Decimal | None
+    io_mb: Decimal | None
+    api_calls: Decimal | None
+    cost_per_robot: Decimal | None
+    peer_cost: Decimal | None
+    cost_difference: Decimal | None
+    peer_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A line of ``step_analysis``: time spent in a step in 7 days; without name: in none. Shares in percent."""
+
+    module_name: str
+    step_category: StepCategory | None
+    step_name: str | None
+    step_count: int | None
+    total_ms: int
+    avg_ms: int | None
+    max_ms: int | None
+    share: Decimal | None
+    category_share: Decimal | None
+    previous_avg_ms: int | None
+    change: Decimal | None
+    is_bottleneck: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPattern:
+    """A line of ``error_patterns``: what fails alike, and whether it is new, growing, steady, shrinking or vanished."""
+
+    module_name: str
+    error_category: str
+    step_category: StepCategory | None
+    step_name: str | None
+    fingerprint: str
+    error_count: int
+    previous_count: int
+    change: str
+    share: Decimal | None
+    peak_hour: int | None
+    hour_counts: list[int]
+    example_execute_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityPlan:
+    """A line of ``capacity_plan``: growth, peaks and capacity of a module."""
+
+    module_name: str
+    month: date
+    days_observed: int
+    per_day: Decimal | None
+    growth_per_day: Decimal | None
+    growth_low: Decimal | None
+    growth_high: Decimal | None
+    r2: Decimal | None
+    is_growing: bool | None
+    forecast_per_day: Decimal
+    forecast_low: Decimal | None
+    forecast_high: Decimal | None
+    month_total: Decimal
+    peak_per_hour: Decimal | None
+    service_seconds: Decimal | None
+    wait_seconds: Decimal | None
+    busy_mean: Decimal | None
+    busy_peak: Decimal | None
+    in_flight_peak: int | None
+    capacity: int | None
+    peak_utilization: Decimal | None
+    runs_out_on: date | None
+    runs_out_earliest: date | None
+    runs_out_latest: date | None
+    target_wait_seconds: Decimal
+    workers_needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueForecast:
+    """A line of ``queue_forecast``: when a backlog will be empty, and what will be late."""
+
+    module_name: str
+    forecast_at: datetime
+    waiting: int
+    not_due: int
+    in_flight: int
+    busy: Decimal | None
+    arrivals_per_minute: Decimal
+    empty_at: datetime | None
+    done_at: datetime | None
+    basis: str
+    late_count: int
+    late_robot_ids: list[str]
+    past_count: int
+    past_error: Decimal | None
+    is_estimate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """A line of ``robot_timeline``: one event of the life of a robot."""
+
+    happened_at: datetime
+    event: str
+    attempt: int | None
+    execute_id: str | None
+    step_category: StepCategory | None
+    step_name: str | None
+    duration_ms: int | None
+    detail: str | None

@@ -3,7 +3,7 @@
 -- Builds the report of the last period that is over, and of those before it that nobody built, since the first module was
 -- registered: 31 days, 8 weeks or 12 months back. What is there already is never touched, so it may be called at any time,
 -- twice at once. Weeks and months are made of days: those are built first.
--- Locks:  as fold_counters. Writes: reports, and what fold_counters writes. Raises: nothing.
+-- Locks:  as fold_counters and fold_analytics. Writes: reports, and what these write. Raises: nothing.
 create or replace function capataz_ops._build_reports(p_kind text)
   returns integer
   language plpgsql
@@ -53,6 +53,7 @@ begin
   loop
     if not v_is_folded then
       perform capataz.fold_counters();
+      perform capataz.fold_analytics();
       v_is_folded := true;
     end if;
     insert into capataz_ops.reports (report_kind, period_start, period_end, document)

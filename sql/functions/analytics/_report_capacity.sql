@@ -8,6 +8,7 @@
 --              durations divided by the hour)
 -- in_flight    mean, maximum and limit; runs_out_on: the day on which the mean of a day reaches the limit if it grows on
 -- database     size at the first and the last sample, growth per day, size in a year
+-- modules      the plan of each module (capacity_plan), which looks 90 days back; empty for months it does not tell
 -- null where there are less than three days to tell from, or no growth.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._report_capacity(p_from timestamp, p_to timestamp, p_days jsonb)
@@ -115,7 +116,12 @@ begin
       'last_bytes', f.last_bytes::bigint,
       'bytes_per_day', case when f.n >= 3 then round(f.bytes_slope::numeric) end,
       'in_a_year_bytes', case when f.n >= 3 then round((f.last_bytes + 365 * greatest(f.bytes_slope, 0))::numeric) end
-    )
+    ),
+    'modules', coalesce((
+      select jsonb_agg(to_jsonb(c) - 'month' order by c.module_name)
+      from capataz.capacity_plan(greatest(p_from, capataz.utc_now() - interval '399 days')) as c
+      where c.month = p_from::date
+    ), '[]'::jsonb)
   )
   into v_capacity
   from figures as f;

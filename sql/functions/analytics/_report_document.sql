@@ -21,7 +21,8 @@ declare
 begin
   -- samples are expected since there is a module, and until now
   select greatest(min(m.registered_at), p_from) into v_since
-  from capataz.module_registry as m;
+  from capataz.module_registry as m
+  having count(*) > 0;
 
   select jsonb_build_object(
     'format', 1,
@@ -63,7 +64,7 @@ begin
         'in_flight', round(sum(t.in_flight * t.sample_count) / nullif(sum(t.sample_count), 0), 2),
         'in_flight_max', max(t.in_flight_max),
         'sample_count', sum(t.sample_count),
-        'samples_expected', greatest(floor(extract(epoch from least(p_to, v_now) - v_since) / 60)::bigint, 0)
+        'samples_expected', coalesce(greatest(floor(extract(epoch from least(p_to, v_now) - v_since) / 60)::bigint, 0), 0)
       )
       from jsonb_to_recordset(v_steps) as t (
         waiting_max bigint, oldest_due_seconds bigint, in_flight numeric, in_flight_max bigint, sample_count bigint

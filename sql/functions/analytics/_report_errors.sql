@@ -2,10 +2,10 @@
 --
 -- Why executions FAILED, and where (specification 5.2: error pattern analysis); no message of any. The period of the same
 -- length before is told along.
--- categories   error_category with its count, before, and trend: new, growing (half as much again), falling, steady, vanished
+-- categories   error_category with its count, before, and trend: new, growing (half as much again), shrinking, steady, vanished
 -- places       the 20 pairs of module, category and step with most failures
 -- hours        what ended and what failed by weekday (1 = Monday) and hour of the day, UTC
--- Executions that were purged since are in hours, and in no category.
+-- From the days of analytics (error_patterns): as of their last fold.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._report_errors(p_from timestamp, p_to timestamp)
   returns jsonb
@@ -13,7 +13,6 @@ create or replace function capataz_ops._report_errors(p_from timestamp, p_to tim
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
   set jit = off
 as $$
 declare
@@ -21,18 +20,10 @@ declare
 begin
   with failures as materialized (
     select
-      e.module_name,
-      coalesce(e.error_category, 'UNKNOWN') as category,
-      coalesce(e.current_step, '') as step,
-      count(*) filter (where e.completed_at >= p_from) as failed,
-      count(*) filter (where e.completed_at < p_from) as failed_before
-    from capataz.module_registry as m
-    join capataz.robot_execute as e
-      on e.module_name = m.module_name
-      and e.execution_state = 'FAILED'
-      and e.completed_at >= p_from - (p_to - p_from)
-      and e.completed_at < p_to
-    group by e.module_name, coalesce(e.error_category, 'UNKNOWN'), coalesce(e.current_step, '')
+      e.module_name, e.error_category as category, coalesce(e.step_name, '') as step, sum(e.error_count)::bigint as failed,
+      sum(e.previous_count)::bigint as failed_before
+    from capataz.error_patterns(p_from, p_to) as e
+    group by e.module_name, e.error_category, coalesce(e.step_name, '')
   ), categories as (
     select f.category, sum(f.failed)::bigint as failed, sum(f.failed_before)::bigint as failed_before
     from failures as f
@@ -64,7 +55,7 @@ begin
               when c.failed = 0 then 'vanished'
               when c.failed_before = 0 then 'new'
               when c.failed >= 1.5 * c.failed_before then 'growing'
-              when 1.5 * c.failed <= c.failed_before then 'falling'
+              when 1.5 * c.failed <= c.failed_before then 'shrinking'
               else 'steady'
             end
           )

@@ -2,7 +2,7 @@
 --
 -- Job: stores the report of the last month that is over, and of those before it that were missed: the same over a month, its growth and the plan of capacity
 -- (specification 5.2; ADR 0027). A report that is there is never rewritten: called twice, it builds nothing.
--- Locks:  as fold_counters. Writes: reports, and what fold_counters writes. Raises: RB401, RB403 you may not reach every module.
+-- Locks:  as fold_counters and fold_analytics. Writes: reports, and what these write. Raises: RB401, RB403 you may not reach every module.
 create or replace function capataz.build_monthly_report()
   returns integer
   language plpgsql

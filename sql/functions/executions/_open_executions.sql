@@ -10,11 +10,12 @@ create or replace function capataz_ops._open_executions(p_robot_ids text[])
   set search_path = pg_catalog, pg_temp
 as $$
   insert into capataz.robot_execute (
-    execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, robot_type
+    execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, robot_type, due_at, estimated_minutes
   )
   select
     capataz_ops._execute_id_prefix() || substr(gen_random_uuid()::text, 16),
-    r.robot_id, r.module_name, 'RUNNING', r.started_at, s.timeout_seconds, r.robot_type
+    r.robot_id, r.module_name, 'RUNNING', r.started_at, s.timeout_seconds, r.robot_type, r.available_at,
+    r.estimated_duration_minutes
   from capataz.robots as r
   join capataz_ops.module_settings as s on s.module_name = r.module_name
   where r.robot_id = any (p_robot_ids)

@@ -1,10 +1,10 @@
 -- capataz_ops._fold_module(p_module_name, p_wait) -> boolean
 --
 -- Moves the committed deltas of a module into its minutes, histograms (of hours, ADR 0017), minutes and hours per robot type
--- (ADR 0024) and totals, and writes the module row: windows of 24 h, totals, consecutive failures, uptime (ADR 0006); health follows by trigger (ADR 0016). Returns false
+-- (ADR 0024), days per robot type (ADR 0025) and totals, and writes the module row: windows of 24 h, totals, consecutive failures, uptime (ADR 0006); health follows by trigger (ADR 0016). Returns false
 -- where the row is locked (p_wait false) or missing.
 -- Locks:  module_registry row (for no key update; it makes this the only fold of the module).
--- Writes: module_deltas, type_deltas, module_minutes, type_minutes, type_hours, module_histograms, module_totals,
+-- Writes: module_deltas, type_deltas, module_minutes, type_minutes, type_hours, type_days, module_histograms, module_totals,
 --         module_state, module_registry (only where a value changes).
 -- Raises: nothing.
 create or replace function capataz_ops._fold_module(p_module_name text, p_wait boolean)
@@ -147,7 +147,7 @@ begin
   with moved as (
     delete from capataz_ops.type_deltas as d
     where d.module_name = p_module_name
-    returning d.robot_type, d.minute, d.completed_count, d.completed_ms, d.failed_count
+    returning d.*
   ), minutes as (
     insert into capataz_ops.type_minutes as f (
       module_name, robot_type, minute, completed_count, completed_ms, failed_count
@@ -160,18 +160,72 @@ begin
       completed_count = f.completed_count + excluded.completed_count,
       completed_ms = f.completed_ms + excluded.completed_ms,
       failed_count = f.failed_count + excluded.failed_count
+  ), hours as (
+    insert into capataz_ops.type_hours as f (
+      module_name, robot_type, hour, completed_count, completed_ms, failed_count, failed_ms, retried_count, waited_count,
+      waited_ms, estimated_count, estimated_ms, estimated_actual_ms, cpu_ms, memory_mb_ms, disk_io_mb, network_io_mb,
+      api_calls, api_ms
+    )
+    select
+      p_module_name, d.robot_type, date_trunc('hour', d.minute), sum(d.completed_count), sum(d.completed_ms),
+      sum(d.failed_count), coalesce(sum(d.failed_ms), 0), coalesce(sum(d.retried_count), 0),
+      coalesce(sum(d.waited_count), 0), coalesce(sum(d.waited_ms), 0), coalesce(sum(d.estimated_count), 0),
+      coalesce(sum(d.estimated_ms), 0), coalesce(sum(d.estimated_actual_ms), 0), coalesce(sum(d.cpu_ms), 0),
+      coalesce(sum(d.memory_mb_ms), 0), coalesce(sum(d.disk_io_mb), 0), coalesce(sum(d.network_io_mb), 0),
+      coalesce(sum(d.api_calls), 0), coalesce(sum(d.api_ms), 0)
+    from moved as d
+    where d.minute > v_now - interval '366 days'
+    group by d.robot_type, date_trunc('hour', d.minute)
+    on conflict (module_name, hour, robot_type) do update set
+      completed_count = f.completed_count + excluded.completed_count,
+      completed_ms = f.completed_ms + excluded.completed_ms,
+      failed_count = f.failed_count + excluded.failed_count,
+      failed_ms = f.failed_ms + excluded.failed_ms,
+      retried_count = f.retried_count + excluded.retried_count,
+      waited_count = f.waited_count + excluded.waited_count,
+      waited_ms = f.waited_ms + excluded.waited_ms,
+      estimated_count = f.estimated_count + excluded.estimated_count,
+      estimated_ms = f.estimated_ms + excluded.estimated_ms,
+      estimated_actual_ms = f.estimated_actual_ms + excluded.estimated_actual_ms,
+      cpu_ms = f.cpu_ms + excluded.cpu_ms,
+      memory_mb_ms = f.memory_mb_ms + excluded.memory_mb_ms,
+      disk_io_mb = f.disk_io_mb + excluded.disk_io_mb,
+      network_io_mb = f.network_io_mb + excluded.network_io_mb,
+      api_calls = f.api_calls + excluded.api_calls,
+      api_ms = f.api_ms + excluded.api_ms
   )
-  insert into capataz_ops.type_hours as f (module_name, robot_type, hour, completed_count, completed_ms, failed_count)
+  insert into capataz_ops.type_days as f (
+    module_name, robot_type, day, completed_count, completed_ms, failed_count, failed_ms, retried_count, waited_count,
+    waited_ms, estimated_count, estimated_ms, estimated_actual_ms, cpu_ms, memory_mb_ms, disk_io_mb, network_io_mb,
+    api_calls, api_ms
+  )
   select
-    p_module_name, d.robot_type, date_trunc('hour', d.minute), sum(d.completed_count), sum(d.completed_ms),
-    sum(d.failed_count)
+    p_module_name, d.robot_type, d.minute::date, sum(d.completed_count), sum(d.completed_ms), sum(d.failed_count),
+    coalesce(sum(d.failed_ms), 0), coalesce(sum(d.retried_count), 0), coalesce(sum(d.waited_count), 0),
+    coalesce(sum(d.waited_ms), 0), coalesce(sum(d.estimated_count), 0), coalesce(sum(d.estimated_ms), 0),
+    coalesce(sum(d.estimated_actual_ms), 0), coalesce(sum(d.cpu_ms), 0), coalesce(sum(d.memory_mb_ms), 0),
+    coalesce(sum(d.disk_io_mb), 0), coalesce(sum(d.network_io_mb), 0), coalesce(sum(d.api_calls), 0),
+    coalesce(sum(d.api_ms), 0)
   from moved as d
-  where d.minute > v_now - interval '366 days'
-  group by d.robot_type, date_trunc('hour', d.minute)
-  on conflict (module_name, hour, robot_type) do update set
+  where d.minute > v_now - interval '400 days'
+  group by d.robot_type, d.minute::date
+  on conflict (module_name, day, robot_type) do update set
     completed_count = f.completed_count + excluded.completed_count,
     completed_ms = f.completed_ms + excluded.completed_ms,
-    failed_count = f.failed_count + excluded.failed_count;
+    failed_count = f.failed_count + excluded.failed_count,
+    failed_ms = f.failed_ms + excluded.failed_ms,
+    retried_count = f.retried_count + excluded.retried_count,
+    waited_count = f.waited_count + excluded.waited_count,
+    waited_ms = f.waited_ms + excluded.waited_ms,
+    estimated_count = f.estimated_count + excluded.estimated_count,
+    estimated_ms = f.estimated_ms + excluded.estimated_ms,
+    estimated_actual_ms = f.estimated_actual_ms + excluded.estimated_actual_ms,
+    cpu_ms = f.cpu_ms + excluded.cpu_ms,
+    memory_mb_ms = f.memory_mb_ms + excluded.memory_mb_ms,
+    disk_io_mb = f.disk_io_mb + excluded.disk_io_mb,
+    network_io_mb = f.network_io_mb + excluded.network_io_mb,
+    api_calls = f.api_calls + excluded.api_calls,
+    api_ms = f.api_ms + excluded.api_ms;
 
   select
     coalesce(sum(f.completed_count), 0) as completed_count,

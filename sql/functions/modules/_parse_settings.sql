@@ -14,6 +14,8 @@
 --   max_response_time_ms     1..2147483647, default 5000: a slower good health check makes the module DEGRADED
 --   breaker                  {cooldown_seconds 30, factor 2, max_seconds 900}: time before the first probe of an UNHEALTHY
 --                            module, and how it grows with each failed probe
+--   sla_seconds              > 0, absent = no promise: a robot is to be done so many seconds after it is due
+--   target_wait_seconds      > 0, default 60: how long due robots may wait on average: what capacity is planned for
 --   retention_days           1..36500, absent = for ever: ended robots are removed so many days after their end
 --   rate_limit               {per_second, burst}: what take_rate_token gives; burst as per_second (1 at least) where absent
 --   sensitive_paths          up to 100 JSON paths of values that are sensitive, such as $.customer.name or $.lines[*].iban
@@ -134,6 +136,8 @@ begin
         ('health_failure_threshold', v_data -> 'health_failure_threshold', true, 1.0, 1000000.0),
         ('min_success_rate', v_data -> 'min_success_rate', false, 0.0, 100.0),
         ('max_response_time_ms', v_data -> 'max_response_time_ms', true, 1.0, 2147483647.0),
+        ('sla_seconds', v_data -> 'sla_seconds', false, 0.001, 3153600000.0),
+        ('target_wait_seconds', v_data -> 'target_wait_seconds', false, 0.001, 3153600000.0),
         ('retention_days', v_data -> 'retention_days', true, 1.0, 36500.0),
         ('breaker.cooldown_seconds', v_breaker -> 'cooldown_seconds', false, 0.0, 604800.0),
         ('breaker.factor', v_breaker -> 'factor', false, 1.0, 100.0),
@@ -171,6 +175,8 @@ begin
   v_settings.timeout_seconds := coalesce((v_data ->> 'timeout_seconds')::numeric::integer, 1800);
   v_settings.priority_aging_seconds := coalesce(round((v_data ->> 'priority_aging_seconds')::numeric, 6)::double precision, 600);
   v_settings.retention_days := (v_data ->> 'retention_days')::numeric::integer;
+  v_settings.sla_seconds := round((v_data ->> 'sla_seconds')::numeric, 6)::double precision;
+  v_settings.target_wait_seconds := coalesce(round((v_data ->> 'target_wait_seconds')::numeric, 6)::double precision, 60);
   v_settings.health_check_interval_seconds :=
     coalesce(round((v_data ->> 'health_check_interval_seconds')::numeric, 6)::double precision, 60);
   v_settings.health_failure_threshold := coalesce((v_data ->> 'health_failure_threshold')::numeric::integer, 3);

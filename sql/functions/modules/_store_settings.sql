@@ -34,7 +34,9 @@ begin
     sensitive_paths = excluded.sensitive_paths,
     input_schemas = excluded.input_schemas,
     rate_per_second = excluded.rate_per_second,
-    rate_burst = excluded.rate_burst;
+    rate_burst = excluded.rate_burst,
+    sla_seconds = excluded.sla_seconds,
+    target_wait_seconds = excluded.target_wait_seconds;
 
   insert into capataz_ops.module_state (module_name)
   values (p_settings.module_name)

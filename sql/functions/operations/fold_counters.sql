@@ -1,10 +1,12 @@
 -- capataz.fold_counters() -> integer
 --
 -- Makes the windows, histograms and totals of every module exact as of now, adopts and reconciles permits, writes
--- capacity_utilization, and drops what is too old (_trim_module). Returns how many modules it folded (specification 3.1).
+-- capacity_utilization, and drops what is too old (_trim_module, _drop_idempotency_keys). Returns how many modules it folded
+-- (specification 3.1).
 -- Safe at any time, by anyone, twice at once; it waits for nobody: a module whose row is locked at that moment is being
 -- folded by whoever holds it, or is left for the next time.
--- Locks:  module_permits, module_registry rows by name (all skip locked). Writes: what _fold_module writes.
+-- Locks:  module_permits, idempotency_keys, module_registry rows by name (all skip locked).
+-- Writes: idempotency_keys, and what _fold_module writes.
 -- Raises: nothing.
 create or replace function capataz.fold_counters()
   returns integer
@@ -27,6 +29,7 @@ begin
   loop
     perform capataz_ops._reconcile_permits(v_module.module_name);
   end loop;
+  perform capataz_ops._drop_idempotency_keys();
 
   for v_module in
     select s.module_name, o.is_old

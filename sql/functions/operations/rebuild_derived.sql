@@ -1,14 +1,14 @@
 -- capataz.rebuild_derived() -> void
 --
 -- Recomputes derived state: from the three core tables settings, minutes of the last 48 hours, windows, histograms of
--- 8 days, hours per robot type of a year and permits; from the health checks, which are kept for 48 hours, their counts per minute. Totals cannot be
+-- 8 days, hours and days per robot type of a year, steps and errors of 400 days, and permits; from the health checks, which are kept for 48 hours, their counts per minute. Totals cannot be
 -- recomputed once history is purged: each becomes the greater of what is known and what history shows. A FAILED
 -- execution whose worker was not answered counts as retried where its robot has a later execution, or is RETRYING.
 -- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile;
 -- completions that commit during the call are counted once.
 -- Locks:  robots it hands back, module_registry rows, by name, for no key update. Writes: module_settings, module_state,
---         module_totals, module_minutes, type_minutes, type_hours, module_histograms, module_deltas, type_deltas,
---         module_permits, module_registry.
+--         module_totals, module_minutes, type_minutes, type_hours, type_days, step_days, error_days, module_histograms, module_deltas, type_deltas,
+--         step_deltas, error_deltas, module_permits, module_registry.
 -- Raises: RB400 where a module's registration_data is not usable.
 create or replace function capataz.rebuild_derived()
   returns void
@@ -42,6 +42,8 @@ begin
   delete from capataz_ops.type_deltas as d
   where not exists (select from capataz.module_registry as m where m.module_name = d.module_name);
   delete from capataz_ops.type_minutes as f
+  where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
+  delete from capataz_ops.type_days as f
   where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
   delete from capataz_ops.type_hours as f
   where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
@@ -126,7 +128,7 @@ begin
       where d.module_name = v_module.module_name
     ), type_counts as materialized (
       select
-        coalesce(e.robot_type, r.robot_type) as robot_type,
+        coalesce(e.robot_type, (select r.robot_type from capataz.robots as r where r.robot_id = e.robot_id)) as robot_type,
         -- minutes of 48 hours; before them, hours
         case
           when e.completed_at >= v_hours then date_trunc('minute', e.completed_at)
@@ -134,9 +136,34 @@ begin
         end as minute,
         count(*) filter (where e.execution_state = 'COMPLETED') as completed_count,
         coalesce(sum(e.duration_ms) filter (where e.execution_state = 'COMPLETED'), 0) as completed_ms,
-        count(*) filter (where e.execution_state = 'FAILED') as failed_count
+        count(*) filter (where e.execution_state = 'FAILED') as failed_count,
+        coalesce(sum(e.duration_ms) filter (where e.execution_state = 'FAILED'), 0) as failed_ms,
+        sum(
+          case
+            when e.answered_status is null and exists (
+              select
+              from capataz.robot_execute as l
+              where l.robot_id = e.robot_id
+                and l.started_at >= e.completed_at
+                and l.execute_id <> e.execute_id
+            ) then 1
+            when capataz_ops._is_retried(e.answered_status, e.robot_id) then 1
+            else 0
+          end
+        ) filter (where e.execution_state = 'FAILED') as retried_count,
+        count(e.due_at) as waited_count,
+        sum(greatest(round(extract(epoch from e.started_at - e.due_at) * 1000), 0)) as waited_ms,
+        count(e.estimated_minutes) filter (where e.execution_state = 'COMPLETED') as estimated_count,
+        sum(e.estimated_minutes * 60000::bigint) filter (where e.execution_state = 'COMPLETED') as estimated_ms,
+        sum(e.duration_ms)
+          filter (where e.execution_state = 'COMPLETED' and e.estimated_minutes is not null) as estimated_actual_ms,
+        sum(round(e.cpu_usage_percent * e.duration_ms / 100)) as cpu_ms,
+        sum(e.memory_usage_mb * e.duration_ms::bigint) as memory_mb_ms,
+        sum(e.disk_io_mb) as disk_io_mb,
+        sum(e.network_io_mb) as network_io_mb,
+        sum(e.external_api_calls) as api_calls,
+        sum(e.external_api_duration_ms) as api_ms
       from capataz.robot_execute as e
-      left join capataz.robots as r on e.robot_type is null and r.robot_id = e.robot_id
       where e.module_name = v_module.module_name
         and e.execution_state in ('COMPLETED', 'FAILED')
         and e.completed_at >= v_year
@@ -158,8 +185,15 @@ begin
         failed_count = excluded.failed_count
     ), type_hour_counts as materialized (
       select
-        n.robot_type, date_trunc('hour', n.minute) as hour, sum(n.completed_count) as completed_count,
-        sum(n.completed_ms) as completed_ms, sum(n.failed_count) as failed_count
+        n.robot_type, date_trunc('hour', n.minute) as hour,
+        sum(n.completed_count) as completed_count, sum(n.completed_ms) as completed_ms,
+        sum(n.failed_count) as failed_count, coalesce(sum(n.failed_ms), 0) as failed_ms,
+        coalesce(sum(n.retried_count), 0) as retried_count, coalesce(sum(n.waited_count), 0) as waited_count,
+        coalesce(sum(n.waited_ms), 0) as waited_ms, coalesce(sum(n.estimated_count), 0) as estimated_count,
+        coalesce(sum(n.estimated_ms), 0) as estimated_ms, coalesce(sum(n.estimated_actual_ms), 0) as estimated_actual_ms,
+        coalesce(sum(n.cpu_ms), 0) as cpu_ms, coalesce(sum(n.memory_mb_ms), 0) as memory_mb_ms,
+        coalesce(sum(n.disk_io_mb), 0) as disk_io_mb, coalesce(sum(n.network_io_mb), 0) as network_io_mb,
+        coalesce(sum(n.api_calls), 0) as api_calls, coalesce(sum(n.api_ms), 0) as api_ms
       from type_counts as n
       group by n.robot_type, date_trunc('hour', n.minute)
     ), old_type_hours as (
@@ -170,23 +204,76 @@ begin
     ), new_type_hours as (
       -- hours of before may have been purged: each keeps the greater of what is known and what history shows
       insert into capataz_ops.type_hours as f (
-        module_name, robot_type, hour, completed_count, completed_ms, failed_count
+        module_name, robot_type, hour, completed_count, completed_ms, failed_count, failed_ms, retried_count,
+        waited_count, waited_ms, estimated_count, estimated_ms, estimated_actual_ms, cpu_ms, memory_mb_ms, disk_io_mb,
+        network_io_mb, api_calls, api_ms
       )
-      select v_module.module_name, n.robot_type, n.hour, n.completed_count, n.completed_ms, n.failed_count
+      select
+        v_module.module_name, n.robot_type, n.hour, n.completed_count, n.completed_ms, n.failed_count, n.failed_ms,
+        n.retried_count, n.waited_count, n.waited_ms, n.estimated_count, n.estimated_ms, n.estimated_actual_ms, n.cpu_ms,
+        n.memory_mb_ms, n.disk_io_mb, n.network_io_mb, n.api_calls, n.api_ms
       from type_hour_counts as n
       on conflict (module_name, hour, robot_type) do update set
-        completed_count = case
-          when f.hour >= v_hours then excluded.completed_count
-          else greatest(f.completed_count, excluded.completed_count)
-        end,
-        completed_ms = case
-          when f.hour >= v_hours then excluded.completed_ms
-          else greatest(f.completed_ms, excluded.completed_ms)
-        end,
-        failed_count = case
-          when f.hour >= v_hours then excluded.failed_count
-          else greatest(f.failed_count, excluded.failed_count)
-        end
+        completed_count = case when f.hour >= v_hours then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
+        completed_ms = case when f.hour >= v_hours then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
+        failed_count = case when f.hour >= v_hours then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
+        failed_ms = case when f.hour >= v_hours then excluded.failed_ms else greatest(f.failed_ms, excluded.failed_ms) end,
+        retried_count = case when f.hour >= v_hours then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
+        waited_count = case when f.hour >= v_hours then excluded.waited_count else greatest(f.waited_count, excluded.waited_count) end,
+        waited_ms = case when f.hour >= v_hours then excluded.waited_ms else greatest(f.waited_ms, excluded.waited_ms) end,
+        estimated_count = case when f.hour >= v_hours then excluded.estimated_count else greatest(f.estimated_count, excluded.estimated_count) end,
+        estimated_ms = case when f.hour >= v_hours then excluded.estimated_ms else greatest(f.estimated_ms, excluded.estimated_ms) end,
+        estimated_actual_ms = case when f.hour >= v_hours then excluded.estimated_actual_ms else greatest(f.estimated_actual_ms, excluded.estimated_actual_ms) end,
+        cpu_ms = case when f.hour >= v_hours then excluded.cpu_ms else greatest(f.cpu_ms, excluded.cpu_ms) end,
+        memory_mb_ms = case when f.hour >= v_hours then excluded.memory_mb_ms else greatest(f.memory_mb_ms, excluded.memory_mb_ms) end,
+        disk_io_mb = case when f.hour >= v_hours then excluded.disk_io_mb else greatest(f.disk_io_mb, excluded.disk_io_mb) end,
+        network_io_mb = case when f.hour >= v_hours then excluded.network_io_mb else greatest(f.network_io_mb, excluded.network_io_mb) end,
+        api_calls = case when f.hour >= v_hours then excluded.api_calls else greatest(f.api_calls, excluded.api_calls) end,
+        api_ms = case when f.hour >= v_hours then excluded.api_ms else greatest(f.api_ms, excluded.api_ms) end
+    ), type_day_counts as materialized (
+      select
+        n.robot_type, n.hour::date as day,
+        sum(n.completed_count) as completed_count, sum(n.completed_ms) as completed_ms,
+        sum(n.failed_count) as failed_count, sum(n.failed_ms) as failed_ms, sum(n.retried_count) as retried_count,
+        sum(n.waited_count) as waited_count, sum(n.waited_ms) as waited_ms, sum(n.estimated_count) as estimated_count,
+        sum(n.estimated_ms) as estimated_ms, sum(n.estimated_actual_ms) as estimated_actual_ms, sum(n.cpu_ms) as cpu_ms,
+        sum(n.memory_mb_ms) as memory_mb_ms, sum(n.disk_io_mb) as disk_io_mb, sum(n.network_io_mb) as network_io_mb,
+        sum(n.api_calls) as api_calls, sum(n.api_ms) as api_ms
+      from type_hour_counts as n
+      group by n.robot_type, n.hour::date
+    ), old_type_days as (
+      delete from capataz_ops.type_days as f
+      where f.module_name = v_module.module_name
+        and f.day > v_hours::date
+        and not exists (select from type_day_counts as n where n.robot_type = f.robot_type and n.day = f.day)
+    ), new_type_days as (
+      insert into capataz_ops.type_days as f (
+        module_name, robot_type, day, completed_count, completed_ms, failed_count, failed_ms, retried_count,
+        waited_count, waited_ms, estimated_count, estimated_ms, estimated_actual_ms, cpu_ms, memory_mb_ms, disk_io_mb,
+        network_io_mb, api_calls, api_ms
+      )
+      select
+        v_module.module_name, n.robot_type, n.day, n.completed_count, n.completed_ms, n.failed_count, n.failed_ms,
+        n.retried_count, n.waited_count, n.waited_ms, n.estimated_count, n.estimated_ms, n.estimated_actual_ms, n.cpu_ms,
+        n.memory_mb_ms, n.disk_io_mb, n.network_io_mb, n.api_calls, n.api_ms
+      from type_day_counts as n
+      on conflict (module_name, day, robot_type) do update set
+        completed_count = case when f.day > v_hours::date then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
+        completed_ms = case when f.day > v_hours::date then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
+        failed_count = case when f.day > v_hours::date then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
+        failed_ms = case when f.day > v_hours::date then excluded.failed_ms else greatest(f.failed_ms, excluded.failed_ms) end,
+        retried_count = case when f.day > v_hours::date then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
+        waited_count = case when f.day > v_hours::date then excluded.waited_count else greatest(f.waited_count, excluded.waited_count) end,
+        waited_ms = case when f.day > v_hours::date then excluded.waited_ms else greatest(f.waited_ms, excluded.waited_ms) end,
+        estimated_count = case when f.day > v_hours::date then excluded.estimated_count else greatest(f.estimated_count, excluded.estimated_count) end,
+        estimated_ms = case when f.day > v_hours::date then excluded.estimated_ms else greatest(f.estimated_ms, excluded.estimated_ms) end,
+        estimated_actual_ms = case when f.day > v_hours::date then excluded.estimated_actual_ms else greatest(f.estimated_actual_ms, excluded.estimated_actual_ms) end,
+        cpu_ms = case when f.day > v_hours::date then excluded.cpu_ms else greatest(f.cpu_ms, excluded.cpu_ms) end,
+        memory_mb_ms = case when f.day > v_hours::date then excluded.memory_mb_ms else greatest(f.memory_mb_ms, excluded.memory_mb_ms) end,
+        disk_io_mb = case when f.day > v_hours::date then excluded.disk_io_mb else greatest(f.disk_io_mb, excluded.disk_io_mb) end,
+        network_io_mb = case when f.day > v_hours::date then excluded.network_io_mb else greatest(f.network_io_mb, excluded.network_io_mb) end,
+        api_calls = case when f.day > v_hours::date then excluded.api_calls else greatest(f.api_calls, excluded.api_calls) end,
+        api_ms = case when f.day > v_hours::date then excluded.api_ms else greatest(f.api_ms, excluded.api_ms) end
     ), minutes as materialized (
       select
         u.minute, sum(u.completed) as completed_count, sum(u.completed_ms) as completed_ms, sum(u.failed) as failed_count,
@@ -294,6 +381,7 @@ begin
     perform capataz_ops._fold_module(v_module.module_name, true);
   end loop;
   perform capataz.fold_counters();
+  perform capataz_ops._rebuild_steps(), capataz_ops._rebuild_errors();
 end
 $$;
 

@@ -2,10 +2,11 @@
 --
 -- Drops what no window and no trend needs any more (specification 3.1: daily reset; ADR 0024). Windows of 24 hours need no reset:
 -- values leave them by themselves, minute by minute. Goes: minutes after 48 hours, days of histograms after 8 days, samples
--- of trends after 30 days, hours after a year, changes of health after a year, workers that ended 30 days ago.
+-- of trends after 30 days, hours after a year, days of analytics after 400 days, changes of health after a year, workers
+-- that ended 30 days ago.
 -- Makes the partition of tomorrow. A module whose row is locked at that moment is left for the next time.
 -- Locks:  module_registry rows by name (skip locked), partitions it drops. Writes: module_minutes, type_minutes, type_hours,
---         module_histograms, health_changes, workers, trends. Raises: nothing.
+--         type_days, step_days, error_days, module_histograms, health_changes, workers, trends. Raises: nothing.
 create or replace function capataz.trim_windows()
   returns integer
   language plpgsql
@@ -25,6 +26,9 @@ begin
   delete from capataz_ops.fleet_trends as f where f.sampled_at < v_now - interval '30 days';
   delete from capataz_ops.fleet_trend_hours as f where f.hour < v_now - interval '1 year';
   delete from capataz_ops.type_hours as f where f.hour < v_now - interval '366 days';
+  delete from capataz_ops.type_days as d where d.day < v_now::date - 400;
+  delete from capataz_ops.step_days as d where d.day < v_now::date - 400;
+  delete from capataz_ops.error_days as d where d.day < v_now::date - 400;
   delete from capataz_ops.workers as w
   where w.stopped_at < v_now - interval '30 days'
      or w.lost_at < v_now - interval '30 days';

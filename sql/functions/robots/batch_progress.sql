@@ -18,6 +18,7 @@ create or replace function capataz.batch_progress(p_correlation_id text)
   language plpgsql
   stable
   security definer
+  rows 1
   set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column

@@ -160,15 +160,17 @@ begin
     where r.ctid = any (v_rows)
     returning
       r.robot_id, r.robot_type, r.priority, r.input_data, r.retry_count, r.correlation_id, r.started_at,
-      r.available_at, r.arrival,
+      r.available_at, r.arrival, r.estimated_duration_minutes,
       v_prefix || substr(gen_random_uuid()::text, 16) as execute_id
   ), opened as (
     insert into capataz.robot_execute (
-      execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, worker_id, has_permit, robot_type
+      execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, worker_id, has_permit, robot_type,
+      due_at, estimated_minutes
     )
     select
       c.execute_id, c.robot_id, p_module_name, 'RUNNING', c.started_at,
-      coalesce(p_timeout_seconds, v_module.timeout_seconds), p_worker_id, v_module.max_concurrency is not null, c.robot_type
+      coalesce(p_timeout_seconds, v_module.timeout_seconds), p_worker_id, v_module.max_concurrency is not null, c.robot_type,
+      c.available_at, c.estimated_duration_minutes
     from claimed as c
   ), probed as (
     update capataz_ops.module_probes as p

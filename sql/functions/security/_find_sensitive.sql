@@ -1,9 +1,10 @@
 -- capataz_ops._find_sensitive(p_data, p_paths, p_where) -> jsonb
 --
 -- Where sensitive data is in a JSON value (specification 5.1: compliance_context, ADR 0022): an array of objects with where
--- (p_where, the column), path and kind: email, payment_card, national_id, or declared (p_paths). Never a value: names of keys
--- that are sensitive themselves read * in the path, and so do elements of arrays. Each once, at most 100; null where none.
--- A value over 128 KiB is looked at as a whole, path $: what it holds is known, where it is not.
+-- (p_where, the column), path and kind: email, payment_card, national_id as _redact finds them in texts, numbers and names of
+-- keys; declared for values other than null at p_paths. Never a value: elements of arrays read [*], and a key that is
+-- sensitive itself, or longer than 100 characters, *; below 100 levels a path ends in .**. Each once, declared ones first, at
+-- most 100; null where none. Time grows with the size of the value, not with its depth.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._find_sensitive(p_data jsonb, p_paths text[], p_where text)
   returns jsonb
@@ -14,59 +15,77 @@ create or replace function capataz_ops._find_sensitive(p_data jsonb, p_paths tex
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_is_large constant boolean := pg_column_size(p_data) > 131072;
+  v_found jsonb;
+  v_seen text[] := '{}'::text[];
+  v_stack text[] := '{}'::text[];
+  v_depth integer := 0;
+  v_token record;
+  v_path text;
+  v_key text;
+  v_kinds text[];
+  v_kind text;
 begin
-  return (
-    with recursive nodes as (
-      select '$'::text as path, p_data as value
-      where not v_is_large
-        and capataz_ops._maybe_sensitive(p_data::text)
-      union all
-      select n.path || c.step, c.value
-      from nodes as n
-      cross join lateral (
-        select
-          case
-            when capataz_ops._mask_text(e.key) <> e.key then '.*'
-            when e.key ~ '^[A-Za-z_][A-Za-z0-9_]{0,60}$' then '.' || e.key
-            else '.' || to_json(left(e.key, 60))
-          end as step,
-          e.value
-        from jsonb_each(case jsonb_typeof(n.value) when 'object' then n.value else '{}' end) as e (key, value)
-        union all
-        select '[*]', e.value
-        from jsonb_array_elements(case jsonb_typeof(n.value) when 'array' then n.value else '[]' end) as e (value)
-        union all
-        -- a name that is sensitive itself
-        select '.*', to_jsonb(e.key)
-        from jsonb_object_keys(case jsonb_typeof(n.value) when 'object' then n.value else '{}' end) as e (key)
-        where capataz_ops._mask_text(e.key) <> e.key
-      ) as c
-      where capataz_ops._maybe_sensitive(c.value::text)
-    ), found as (
-      select g.path, s.kind
-      from (
-        -- all that is in one place together: a look costs more than a character
-        select n.path, string_agg(n.value #>> '{}', e'\n') as texts
-        from nodes as n
-        where jsonb_typeof(n.value) in ('string', 'number')
-        group by n.path
-      ) as g
-      cross join lateral capataz_ops._sensitive_matches(g.texts) as s
-      union
-      select '$', s.kind
-      from capataz_ops._sensitive_matches(case when v_is_large then p_data::text end) as s
-      union
-      select p.path, 'declared'
-      from unnest(p_paths) as p (path)
-      where capataz_ops._has_path(p_data, p.path)
-    )
-    select jsonb_agg(jsonb_build_object('where', p_where, 'path', f.path, 'kind', f.kind) order by f.path, f.kind)
-    from (
-      select o.path, o.kind from found as o order by o.path, o.kind limit 100
-    ) as f
-  );
+  if p_paths is not null then
+    select jsonb_agg(jsonb_build_object('where', p_where, 'path', d.path, 'kind', 'declared') order by d.path) into v_found
+    from (select distinct p.path from unnest(p_paths[1:100]) as p (path)) as d
+    where capataz_ops._has_path(p_data, d.path);
+  end if;
+  if not capataz_ops._maybe_sensitive(p_data::text) then
+    return v_found;
+  end if;
+
+  for v_token in
+    select t.key, t.value, t.value in ('{', '[') as opens, t.value in ('}', ']') as closes
+    from capataz_ops._json_tokens(p_data) as t
+    where t.value in ('{', '[', '}', ']')
+      or concat(t.key, t.value) ~ capataz_ops._sensitive_pattern()
+    order by t.place
+  loop
+    if v_token.closes then
+      v_depth := v_depth - 1;
+      continue;
+    end if;
+
+    v_kinds := null;
+    if v_depth = 0 then
+      v_path := '$';
+    elsif v_depth > 100 then
+      v_path := v_stack[101];
+    elsif v_token.key is null then
+      v_path := v_stack[v_depth] || '[*]';
+    else
+      v_key := (left(v_token.key, -2)::jsonb) #>> '{}';
+      v_kinds := (capataz_ops._redact(v_key)).kinds;
+      v_path := capataz_ops._path_step(v_stack[v_depth], v_key);
+    end if;
+
+    if v_token.opens then
+      v_depth := v_depth + 1;
+      if v_depth <= 101 then
+        v_stack[v_depth] := case when v_depth = 101 then v_path || '.**' else v_path end;
+      end if;
+    else
+      v_kinds := v_kinds || (capataz_ops._redact(
+        case
+          when v_token.value like '"%' then v_token.value::jsonb #>> '{}'
+          else regexp_replace(v_token.value, '[.]0+$', '')
+        end
+      )).kinds;
+    end if;
+
+    foreach v_kind in array coalesce(v_kinds, '{}'::text[]) loop
+      if v_path || ' ' || v_kind <> all (v_seen) then
+        v_seen := v_seen || (v_path || ' ' || v_kind);
+        v_found := coalesce(v_found, '[]') || jsonb_build_object('where', p_where, 'path', v_path, 'kind', v_kind);
+        if jsonb_array_length(v_found) >= 100 then
+          return v_found;
+        end if;
+      end if;
+    end loop;
+  end loop;
+  return v_found;
 end
 $$;
 
-comment on function capataz_ops._find_sensitive(jsonb, text[], text) is 'Where sensitive data is in a JSON value, and of what kind.';
+comment on function capataz_ops._find_sensitive(jsonb, text[], text) is
+  'Where sensitive data is in a JSON value, and of what kind.';

@@ -10,6 +10,7 @@ create or replace function capataz_ops._route_within(p_robot_type text, p_count 
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_module_names text[];

@@ -30,7 +30,9 @@ begin
        or t.name = 'integer' and v_kind = 'number' and (p_value #>> '{}')::numeric % 1 = 0
   ) then
     return format('%s must be of type %s', p_path, p_schema ->> 'type');
-  elsif p_schema ? 'enum' and not p_schema -> 'enum' @> jsonb_build_array(p_value) then
+  elsif p_schema ? 'enum' and not exists (
+    select from jsonb_array_elements(p_schema -> 'enum') as e (value) where e.value = p_value
+  ) then
     return p_path || ' is none of the allowed values';
   elsif p_schema ? 'const' and p_schema -> 'const' <> p_value then
     return p_path || ' is not the value that is wanted';

@@ -48,7 +48,8 @@ begin
   select k.key_id, '-infinity'
   from capataz_ops.api_keys as k
   where k.module_name = p_module_name
-  on conflict do nothing;
+    -- not by `on conflict`, which would wait for a call under way that notes a use: a key must end at once
+    and not exists (select from capataz_ops.api_key_uses as u where u.key_id = k.key_id);
 end
 $$;
 

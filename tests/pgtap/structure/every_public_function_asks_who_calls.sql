@@ -12,10 +12,10 @@ select set_eq(
         or has_function_privilege('capataz_producer', p.oid, 'execute')
         or has_function_privilege('capataz_gateway', p.oid, 'execute')
       )
-      and p.prosrc !~ 'capataz_ops\._(scope|require_fleet|check_key|record_health_check)\M'
+      and p.prosrc !~ 'capataz_ops\._(scope|require_fleet|check_key|key_of_caller|record_health_check)\M'
       and p.prosrc !~ 'capataz\.get_robot\('$$,
-  array['utc_now'],
-  'only the clock asks nobody'
+  array['utc_now', 'deployed_version'],
+  'only the clock and the version ask nobody'
 );
 select is_empty(
   $$select c.relname from pg_class as c

@@ -7,10 +7,11 @@ insert into matrix
 select r.role_name, f.function_name
 from (
   values
-    ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules}'::text[]),
+    ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules,deployed_version}'::text[]),
     ('{admin,operator,producer,worker,viewer,gateway}',
      '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score,
-       throughput,error_rates,resource_trend,queue_state,stuck_executions,input_schema}'),
+       throughput,error_rates,resource_trend,queue_state,stuck_executions,input_schema,
+       performance_scoreboard,module_benchmark,step_analysis,error_patterns,capacity_plan,queue_forecast,robot_timeline}'),
     ('{admin,operator,producer,worker,viewer}', '{system_health,cached,cache_statistics,fleet_trend,list_jobs}'),
     ('{admin,operator,producer,worker,viewer,gateway}', '{execution_totals,worker_counts}'),
     ('{admin,operator,producer,worker,viewer}', '{report,list_reports}'),
@@ -22,10 +23,10 @@ from (
     ('{admin,operator}',
      '{expire_executions,fold_counters,find_stragglers,evaluate_health,score_modules,due_health_checks,move_waiting_robots,
        warm_caches,run_due_jobs,run_job,sample_resources,roll_up_trends,trim_windows,validate_consistency,purge_history,
-       hold_ticker,release_ticker,build_daily_report,build_weekly_report,build_monthly_report}'),
+       hold_ticker,release_ticker,build_daily_report,build_weekly_report,build_monthly_report,fold_analytics,store_forecasts}'),
     ('{admin,gateway}', '{register_module,list_api_keys,verify_api_key}'),
     ('{admin,operator,producer,worker,gateway}', '{take_rate_token}'),
-    ('{gateway}', '{authenticate}'),
+    ('{gateway}', '{authenticate,begin_idempotent,finish_idempotent}'),
     ('{admin}',
      '{rebuild_derived,grant_module,revoke_module,module_grants,set_module_security,issue_api_key,revoke_api_key,rotate_api_key}')
 ) as g (roles, functions)

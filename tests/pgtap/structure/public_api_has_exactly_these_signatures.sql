@@ -10,6 +10,13 @@ values
      'p_key text',
      'TABLE(key_id text, module_name text, label text, scopes text[], '
      'expires_at timestamp without time zone)'),
+    ('begin_idempotent',
+     'p_idempotency_key text, p_function_name text, p_request_sha256 text',
+     'text'),
+    ('finish_idempotent',
+     'p_idempotency_key text, p_response text',
+     'void'),
+    ('deployed_version', '', 'text'),
     ('execution_data',
      'p_execute_id text, p_field text',
      'jsonb'),
@@ -62,6 +69,61 @@ values
      'p_key text',
      'TABLE(key_id text, module_name text, label text, scopes text[], '
      'expires_at timestamp without time zone)'),
+    ('capacity_plan',
+     'p_month timestamp without time zone DEFAULT NULL::timestamp without time zone',
+     'TABLE(module_name character varying, month date, days_observed integer, per_day numeric, '
+     'growth_per_day numeric, growth_low numeric, growth_high numeric, r2 numeric, is_growing boolean, '
+     'forecast_per_day numeric, forecast_low numeric, forecast_high numeric, month_total numeric, '
+     'peak_per_hour numeric, service_seconds numeric, wait_seconds numeric, busy_mean numeric, '
+     'busy_peak numeric, in_flight_peak integer, capacity integer, peak_utilization numeric, '
+     'runs_out_on date, runs_out_earliest date, runs_out_latest date, target_wait_seconds numeric, '
+     'workers_needed integer)'),
+    ('error_patterns',
+     'p_from timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_to timestamp without time zone DEFAULT NULL::timestamp without time zone',
+     'TABLE(module_name character varying, error_category character varying, '
+     'step_category capataz.step_category_enum, step_name character varying, fingerprint text, '
+     'error_count bigint, previous_count bigint, change text, share numeric, peak_hour integer, '
+     'hour_counts bigint[], example_execute_id character varying)'),
+    ('fold_analytics',
+     '',
+     'integer'),
+    ('module_benchmark',
+     'p_from timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_to timestamp without time zone DEFAULT NULL::timestamp without time zone',
+     'TABLE(module_name character varying, robot_type character varying, completed_count bigint, '
+     'failed_count bigint, avg_duration_ms bigint, peer_duration_ms bigint, duration_difference numeric, '
+     'efficiency numeric, peer_efficiency numeric, efficiency_difference numeric, cpu_seconds numeric, '
+     'memory_gb_seconds numeric, io_mb numeric, api_calls numeric, cost_per_robot numeric, '
+     'peer_cost numeric, cost_difference numeric, peer_count bigint)'),
+    ('performance_scoreboard',
+     '',
+     'TABLE(rank bigint, module_name character varying, performance_score numeric, '
+     'performance_tier capataz.performance_tier_enum, health_status capataz.module_health_enum, '
+     'completed_count bigint, failed_count bigint, success_rate numeric, error_rate numeric, '
+     'p50_ms bigint, p95_ms bigint, p99_ms bigint, throughput_per_hour numeric, efficiency numeric, '
+     'retry_rate numeric, avg_wait_ms bigint, capacity_utilization numeric)'),
+    ('queue_forecast',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, forecast_at timestamp without time zone, waiting bigint, '
+     'not_due bigint, in_flight bigint, busy numeric, arrivals_per_minute numeric, '
+     'empty_at timestamp without time zone, done_at timestamp without time zone, basis text, '
+     'late_count bigint, late_robot_ids text[], past_count bigint, past_error numeric, '
+     'is_estimate boolean)'),
+    ('robot_timeline',
+     'p_robot_id text',
+     'TABLE(happened_at timestamp without time zone, event text, attempt integer, '
+     'execute_id character varying, step_category capataz.step_category_enum, '
+     'step_name character varying, duration_ms bigint, detail text)'),
+    ('step_analysis',
+     '',
+     'TABLE(module_name character varying, step_category capataz.step_category_enum, '
+     'step_name character varying, step_count bigint, total_ms bigint, avg_ms bigint, max_ms bigint, '
+     'share numeric, category_share numeric, previous_avg_ms bigint, change numeric, '
+     'is_bottleneck boolean)'),
+    ('store_forecasts',
+     '',
+     'integer'),
     ('activate_module',
      'p_module_name text',
      'capataz.module_registry'),

@@ -50,10 +50,11 @@ select is_empty(
 select set_eq(
   $$select name from routines where schema_name = 'capataz' and provolatile <> 'v'$$,
   array['report', 'list_reports', 'execution_totals', 'worker_counts', 'trace_contexts',
-    'utc_now', 'get_robot', 'explain_robot', 'batch_progress', 'system_health', 'due_health_checks',
+    'utc_now', 'deployed_version', 'get_robot', 'explain_robot', 'batch_progress', 'system_health', 'due_health_checks',
     'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics', 'my_modules', 'module_grants',
     'list_api_keys', 'robot_data', 'execution_data', 'throughput', 'error_rates', 'resource_trend', 'fleet_trend',
-    'list_jobs', 'queue_state', 'stuck_executions', 'input_schema'],
+    'list_jobs', 'queue_state', 'stuck_executions', 'input_schema', 'performance_scoreboard',
+    'module_benchmark', 'step_analysis', 'error_patterns', 'capacity_plan', 'queue_forecast', 'robot_timeline'],
   'only these public functions promise to write nothing'
 );
 select is_empty(

@@ -475,6 +475,69 @@ def probe(
         note("Nothing is due.")
 
 
+@app.command(rich_help_panel="Work")
+@_guarded
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    connections: Annotated[int, typer.Option(min=1, help="Connections to the database, for each process.")] = 8,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a call may take.")] = 30.0,
+    max_body: Annotated[int, typer.Option(min=1024, help="Bytes of a request's body.")] = 4 * 1024 * 1024 + 64 * 1024,
+    audit_log: Annotated[
+        Path | None, typer.Option("--audit-log", help="File of the audit log; without it: standard output.")
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option("--cors-origin", help="Origin whose pages may call; may be repeated.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option("--trusted-proxy", help="Address or network whose X-Forwarded-For is believed; may be repeated."),
+    ] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain (PEM), to speak HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    prepare: Annotated[bool, typer.Option(help="Prepare statements; not through an old pooler.")] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every refusal with its details.")] = False,
+    dsn: Dsn = None,
+) -> None:
+    """Serve the functions over HTTP to callers with an API key, until SIGTERM or Ctrl-C."""
+    try:
+        from ..gateway import server
+        from ..gateway.app import Settings
+    except ModuleNotFoundError as error:
+        fail(f"the gateway is not installed: {error.name} is missing", hint="pip install 'capataz[gateway]'")
+    try:
+        settings = Settings(
+            _dsn(dsn),
+            audit_log=None if audit_log is None else audit_log.absolute(),
+            cors_origins=tuple(cors_origin or ()),
+            trusted_proxies=tuple(trusted_proxy or ()),
+            max_body=max_body,
+            timeout=timeout,
+            connections=connections,
+            prepare=prepare,
+        )
+        server.serve(
+            settings,
+            host=host,
+            port=port,
+            workers=workers,
+            verbose=verbose,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
+            tell=lambda lines: show_started(lines),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def show_started(lines: list[tuple[str, str]]) -> None:
+    """Say on standard error where the gateway is (standard output may be the audit log)."""
+    console = make_console(stderr=True)
+    for name, value in lines:
+        console.print(Text.assemble((f"{name:>9}  ", "bold" if name == "Capataz" else "dim"), value), soft_wrap=True)
+
+
 # --- looking ---------------------------------------------------------------------------------------------------
 
 
@@ -940,6 +1003,153 @@ def metrics(
 
 
 # --- doctor ----------------------------------------------------------------------------------------------------
+
+
+# --- analytics -------------------------------------------------------------------------------------------------
+
+
+def _time(value: str | None, name: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError as error:
+        raise typer.BadParameter(f"{name} is no time: {error}") from error
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def timeline(
+    robot_id: Annotated[str, typer.Argument(metavar="ROBOT", help="The robot.")],
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the life of a robot: due, claimed, steps, failed, retried, released, completed."""
+    with _client(dsn) as (client, _):
+        events = client.robot_timeline(robot_id)
+    if as_json:
+        show_json(events)
+        return
+    show(views.timeline_table(events))
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def forecast(
+    module: Annotated[str | None, typer.Argument(metavar="[MODULE]", help="One module; all that have work.")] = None,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say when backlogs will be empty, which robots will be late, and how good past forecasts were."""
+    with _client(dsn) as (client, _):
+        found = client.queue_forecast(module)
+        now = client.utc_now()
+    if as_json:
+        show_json(found)
+        return
+    if not found:
+        note("Nothing waits and nothing runs.")
+        return
+    show(views.forecast_table(found, now))
+    for line in views.forecast_remarks(found):
+        show(line)
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def errors(
+    from_: Annotated[str | None, typer.Option("--from", metavar="TIME", help="UTC; 7 days before --to.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC; now.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 30,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what fails: by category, step, module and hour of the day; what is new, growing, vanished."""
+    with _client(dsn) as (client, _):
+        found = client.error_patterns(from_=_time(from_, "--from"), to=_time(to, "--to"))
+    if as_json:
+        show_json(found)
+        return
+    if not found:
+        note("Nothing failed, and nothing had failed before.")
+        return
+    show(views.errors_table(found[:limit]))
+    if len(found) > limit:
+        note(f"{len(found) - limit} further kinds: --limit shows more.")
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def steps(
+    module: Annotated[str | None, typer.Argument(metavar="[MODULE]", help="One module; all.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many steps of each module.")] = 10,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show in which steps the time of 7 days went, and the bottleneck of each module."""
+    with _client(dsn) as (client, _):
+        found = [row for row in client.step_analysis() if module in (None, row.module_name)]
+    if as_json:
+        show_json(found)
+        return
+    if not found:
+        note("No step has ended in 7 days.")
+        return
+    show(*views.steps_tables(found, limit))
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def scoreboard(dsn: Dsn = None, as_json: AsJson = False) -> None:
+    """Show the modules side by side: score, success, percentiles, throughput of 24 hours."""
+    with _client(dsn) as (client, _):
+        found = client.performance_scoreboard()
+    if as_json:
+        show_json(found)
+        return
+    show(views.scoreboard_table(found))
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def benchmark(
+    from_: Annotated[str | None, typer.Option("--from", metavar="TIME", help="UTC; 7 days before --to.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC; now.")] = None,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare modules that do the same work: duration, efficiency, cost."""
+    with _client(dsn) as (client, _):
+        found = client.module_benchmark(from_=_time(from_, "--from"), to=_time(to, "--to"))
+    if as_json:
+        show_json(found)
+        return
+    if not found:
+        note("Nothing ended in this time.")
+        return
+    show(views.benchmark_table(found))
+
+
+@app.command(rich_help_panel="Analyse")
+@_guarded
+def capacity(
+    month: Annotated[str | None, typer.Option(metavar="MONTH", help="Such as 2026-01; this month.")] = None,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan capacity: growth, peaks, when capacity runs out, how many workers it takes."""
+    given = _time(f"{month}-01" if month is not None and len(month) == 7 else month, "--month")
+    with _client(dsn) as (client, _):
+        found = client.capacity_plan(month=given)
+    if as_json:
+        show_json(found)
+        return
+    if not found:
+        note("No whole day of work to plan from yet.")
+        return
+    show(views.capacity_table(found))
+    for line in views.capacity_remarks(found):
+        show(line)
 
 
 jobs_app = typer.Typer(help="The scheduled jobs: what runs when, and how it went.", invoke_without_command=True)

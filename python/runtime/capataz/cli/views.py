@@ -14,16 +14,23 @@ from rich.text import Text
 
 from ..models import (
     BatchProgress,
+    BenchmarkRow,
+    CapacityPlan,
     Check,
+    ErrorPattern,
     HealthChange,
     HealthCheck,
     Job,
     JobRun,
     ModuleActivity,
     ModuleState,
+    QueueForecast,
     ReportEntry,
     Robot,
+    ScoreboardRow,
+    StepRow,
     Submitted,
+    TimelineEvent,
 )
 from .grid import Column, Grid
 from .output import (
@@ -645,3 +652,308 @@ def failures_table(failures: Sequence[Row], now: datetime) -> Grid:
             first_line(failure["message"]),
         )
     return grid
+
+
+# --- analytics -------------------------------------------------------------------------------------------------
+
+EVENT_STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "dim",
+    "released": "magenta",
+    "retried": "yellow",
+    "step repeated": "yellow",
+    "claimed": "cyan",
+}
+CHANGE_STYLES = {"new": "bold red", "growing": "red", "steady": "", "shrinking": "green", "vanished": "dim green"}
+
+
+def timeline_table(events: Sequence[TimelineEvent]) -> Grid:
+    """Return the life of a robot, each event with the time since it was submitted."""
+    grid = Grid(
+        Column("TIME (UTC)", least=8, cut="start"),
+        Column("AFTER", right=True, drop=2),
+        Column("TRY", right=True),
+        Column("EVENT"),
+        Column("STEP", least=10),
+        Column("TOOK", right=True),
+        Column("DETAIL", least=10, drop=1),
+    )
+    for event in events:
+        after = (event.happened_at - events[0].happened_at).total_seconds() * 1000
+        waited = event.event == "claimed"
+        grid.add(
+            Text(event.happened_at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]),
+            Text(f"+{duration(after)}" if after > 0 else "", style="dim"),
+            "" if event.attempt is None else str(event.attempt),
+            Text(event.event, style=EVENT_STYLES.get(event.event, "")),
+            event.step_name or "",
+            "" if event.duration_ms is None or waited else duration(event.duration_ms),
+            ", ".join(
+                part
+                for part in (
+                    event.detail,
+                    f"waited {duration(event.duration_ms)}" if waited and event.duration_ms else None,
+                    event.step_category,
+                )
+                if part
+            ),
+        )
+    return grid
+
+
+def forecast_table(forecasts: Sequence[QueueForecast], now: datetime) -> Grid:
+    """Return when backlogs will be empty."""
+    grid = Grid(
+        Column("MODULE", least=10),
+        Column("WAIT", right=True),
+        Column("LATER", right=True, drop=3),
+        Column("RUN", right=True),
+        Column("EMPTY", right=True),
+        Column("AT (UTC)", right=True, drop=4),
+        Column("ALL DONE", right=True, drop=2),
+        Column("LATE", right=True),
+        Column("PAST FORECASTS", right=True, drop=5),
+        Column("FROM", least=16, drop=1),
+    )
+    for line in forecasts:
+        empty = "now" if not line.waiting else ago(line.empty_at, now)
+        grid.add(
+            line.module_name,
+            count(line.waiting) + ("+" if line.is_estimate else ""),
+            count(line.not_due),
+            count(line.in_flight),
+            Text("not at this rate", style="red") if line.waiting and line.empty_at is None else empty,
+            line.empty_at.strftime("%m-%d %H:%M") if line.empty_at is not None else "-",
+            ago(line.done_at, now),
+            Text(count(line.late_count), style="red" if line.late_count else "dim"),
+            f"off by {percent(line.past_error)} of {line.past_count}" if line.past_error is not None else "-",
+            line.basis,
+        )
+    return grid
+
+
+def forecast_remarks(forecasts: Sequence[QueueForecast]) -> list[Text]:
+    """Return the robots that will be late, a line per module."""
+    return [
+        Text.assemble(
+            (f"{line.module_name}: {count(line.late_count)} will be late: ", "red"),
+            ", ".join(line.late_robot_ids[:5]),
+            " ..." if line.late_count > 5 else "",
+        )
+        for line in forecasts
+        if line.late_count
+    ]
+
+
+def errors_table(patterns: Sequence[ErrorPattern]) -> Grid:
+    """Return what fails, the most frequent first."""
+    grid = Grid(
+        Column("MODULE", least=8),
+        Column("CATEGORY", least=8),
+        Column("STEP", least=8),
+        Column("ERRORS", right=True),
+        Column("BEFORE", right=True),
+        Column("CHANGE"),
+        Column("SHARE", right=True, drop=3),
+        Column("BY HOUR, 0 TO 23", least=24, drop=4),
+        Column("KIND", drop=2),
+        Column("FOR EXAMPLE", drop=1),
+    )
+    for line in patterns:
+        grid.add(
+            line.module_name,
+            line.error_category,
+            line.step_name or "-",
+            count(line.error_count),
+            count(line.previous_count),
+            Text(line.change, style=CHANGE_STYLES.get(line.change, "")),
+            percent(line.share),
+            sparkline([0] * 24, line.hour_counts),
+            Text(line.fingerprint, style="dim"),
+            Text(line.example_execute_id, style="dim"),
+        )
+    return grid
+
+
+def steps_tables(rows: Sequence[StepRow], limit: int) -> list[RenderableType]:
+    """Return the steps of each module in which most time went."""
+    tables: list[RenderableType] = []
+    for module in dict.fromkeys(row.module_name for row in rows):
+        grid = Grid(
+            Column("STEP", least=12),
+            Column("CATEGORY", drop=1),
+            Column("SHARE", width=BAR_WIDTH),
+            Column("", right=True),
+            Column("TOTAL", right=True, drop=3),
+            Column("TIMES", right=True, drop=2),
+            Column("AVG", right=True),
+            Column("MAX", right=True, drop=4),
+            Column("CHANGE", right=True),
+            title=module,
+        )
+        for row in [row for row in rows if row.module_name == module][:limit]:
+            name = Text(row.step_name or "in no step", style="" if row.step_name else "dim")
+            if row.is_bottleneck:
+                name = Text.assemble((row.step_name or "", "bold yellow"), ("  bottleneck", "yellow"))
+            grid.add(
+                name,
+                Text(row.step_category or "", style="dim"),
+                bar(float(row.share or 0)),
+                percent(row.share),
+                duration(row.total_ms),
+                count(row.step_count),
+                duration(row.avg_ms),
+                duration(row.max_ms),
+                difference(row.change),
+            )
+        if tables:
+            tables.append(Text())
+        tables.append(grid)
+    return tables
+
+
+def difference(value: Any, *, good: int = -1) -> Text:
+    """Return a change in percent; ``good``: 1 where more is better, -1 where less is."""
+    if value is None:
+        return Text("-", style="dim")
+    style = "" if abs(value) < 5 else "green" if value * good > 0 else "red"
+    return Text(f"{value:+.0f} %", style=style)
+
+
+def scoreboard_table(rows: Sequence[ScoreboardRow]) -> Grid:
+    """Return the modules side by side."""
+    grid = Grid(
+        Column("#", right=True),
+        Column("MODULE", least=10),
+        Column("SCORE", right=True),
+        Column("TIER"),
+        Column("HEALTH", drop=5),
+        Column("DONE", right=True),
+        Column("OK", right=True),
+        Column("P50", right=True, drop=4),
+        Column("P95", right=True),
+        Column("P99", right=True, drop=6),
+        Column("PER HOUR", right=True, drop=3),
+        Column("EST/ACT", right=True, drop=2),
+        Column("RETRIED", right=True, drop=1),
+        Column("WAITED", right=True, drop=1),
+    )
+    for row in rows:
+        rate = row.success_rate
+        grid.add(
+            str(row.rank),
+            row.module_name,
+            "-" if row.performance_score is None else f"{row.performance_score:.2f}",
+            Text(row.performance_tier or "-", style=TIER_STYLES.get(row.performance_tier or "", "")),
+            coloured(row.health_status),
+            count(row.completed_count),
+            Text(percent(rate), style="green" if rate >= 99 else "yellow" if rate >= 90 else "red"),
+            duration(row.p50_ms),
+            duration(row.p95_ms),
+            duration(row.p99_ms),
+            f"{row.throughput_per_hour:,.0f}",
+            "-" if row.efficiency is None else f"{row.efficiency:.2f}",
+            percent(row.retry_rate),
+            duration(row.avg_wait_ms),
+        )
+    return grid
+
+
+def benchmark_table(rows: Sequence[BenchmarkRow]) -> Grid:
+    """Return modules against their peers, type by type."""
+    grid = Grid(
+        Column("TYPE", least=8),
+        Column("MODULE", least=10),
+        Column("DONE", right=True),
+        Column("FAILED", right=True, drop=3),
+        Column("TAKES", right=True),
+        Column("VS PEERS", right=True),
+        Column("EST/ACT", right=True, drop=2),
+        Column("VS PEERS", right=True, drop=2),
+        Column("COST", right=True),
+        Column("VS PEERS", right=True),
+        Column("PEERS", right=True, drop=1),
+    )
+    kind = None
+    for row in rows:
+        grid.add(
+            row.robot_type if row.robot_type != kind else "",
+            row.module_name,
+            count(row.completed_count),
+            count(row.failed_count),
+            duration(row.avg_duration_ms),
+            difference(row.duration_difference),
+            "-" if row.efficiency is None else f"{row.efficiency:.2f}",
+            difference(row.efficiency_difference, good=1),
+            "-" if row.cost_per_robot is None else f"{row.cost_per_robot:,.2f}",
+            difference(row.cost_difference),
+            count(row.peer_count),
+        )
+        kind = row.robot_type
+    return grid
+
+
+def capacity_table(plans: Sequence[CapacityPlan]) -> Grid:
+    """Return growth, peaks and capacity."""
+    grid = Grid(
+        Column("MODULE", least=10),
+        Column("A DAY", right=True),
+        Column("GROWTH A DAY", right=True),
+        Column("95 %", right=True, drop=2),
+        Column("MONTH", right=True, drop=3),
+        Column("PEAK/H", right=True, drop=4),
+        Column("TAKES", right=True, drop=5),
+        Column("BUSY AT PEAK", right=True),
+        Column("OF", right=True),
+        Column("RUNS OUT", right=True),
+        Column("NEEDED", right=True, drop=1),
+    )
+    for plan in plans:
+        utilization = plan.peak_utilization or 0
+        grid.add(
+            plan.module_name,
+            "-" if plan.per_day is None else f"{plan.per_day:,.0f}",
+            "-" if plan.growth_per_day is None else f"{plan.growth_per_day:+,.1f}",
+            "-" if plan.growth_low is None else f"{plan.growth_low:+,.1f} to {plan.growth_high:+,.1f}",
+            f"{plan.month_total:,.0f}",
+            "-" if plan.peak_per_hour is None else f"{plan.peak_per_hour:,.0f}",
+            "-" if plan.service_seconds is None else duration(float(plan.service_seconds) * 1000),
+            "-" if plan.busy_peak is None else f"{plan.busy_peak:,.1f}",
+            Text(
+                "no limit" if plan.capacity is None else count(plan.capacity),
+                style="dim"
+                if plan.capacity is None
+                else "red"
+                if utilization >= 100
+                else "yellow"
+                if utilization >= 80
+                else "",
+            ),
+            Text(
+                "-" if plan.runs_out_on is None else plan.runs_out_on.isoformat(),
+                style="red" if plan.runs_out_on else "dim",
+            ),
+            "-" if plan.workers_needed is None else count(plan.workers_needed),
+        )
+    return grid
+
+
+def capacity_remarks(plans: Sequence[CapacityPlan]) -> list[Text]:
+    """Return what is to be said about growth and capacity, a line per module that grows or runs out."""
+    lines = []
+    for plan in plans:
+        if plan.runs_out_on is not None:
+            between = (
+                f" (between {plan.runs_out_earliest or '-'} and {plan.runs_out_latest or 'never'})"
+                if plan.is_growing
+                else ""
+            )
+            lines.append(
+                Text(
+                    f"{plan.module_name}: the busiest hour takes all {count(plan.capacity)} on {plan.runs_out_on}{between}."
+                )
+            )
+        elif plan.growth_per_day is None:
+            lines.append(Text(f"{plan.module_name}: {plan.days_observed} of 14 days for a trend.", style="dim"))
+    return lines

@@ -9,16 +9,17 @@ create temporary table scoped as
 select s.scope, f.function_name
 from (
   values
-    ('submit', '{submit_robot,submit_robots,route_robot,cancel_robot,input_schema}'::text[]),
+    ('submit', '{submit_robot,submit_robots,route_robot,cancel_robot,input_schema,begin_idempotent,finish_idempotent}'::text[]),
     ('work', '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
       fail_executions,heartbeat_worker,stop_worker,record_health_check,record_due_health_check}'),
     ('read', '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,
-      explain_score,throughput,error_rates,resource_trend,queue_state,stuck_executions}'),
+      explain_score,throughput,error_rates,resource_trend,queue_state,stuck_executions,
+      performance_scoreboard,module_benchmark,step_analysis,error_patterns,capacity_plan,queue_forecast,robot_timeline}'),
     ('admin', '{retry_robot,pause_execution,resume_execution,activate_module,deactivate_module,register_module,list_api_keys}'),
     ('read', '{execution_totals,worker_counts}'),
     ('work', '{trace_contexts}'),
     ('any', '{my_modules,take_rate_token}'),
-    ('none', '{utc_now,authenticate,verify_api_key}')
+    ('none', '{utc_now,deployed_version,authenticate,verify_api_key}')
 ) as s (scope, functions)
 cross join unnest(s.functions) as f (function_name);
 -- called with arguments of the right types that name nothing, or the key's module
@@ -99,7 +100,7 @@ select is_empty(
 select set_config('capataz.principal', '', true);
 select is_empty(
   $$select c.function_name from calls as c
-    where c.function_name not in ('utc_now') and capataz_test.outcome(c.call) <> 'RB401'$$,
+    where c.function_name not in ('utc_now', 'deployed_version') and capataz_test.outcome(c.call) <> 'RB401'$$,
   'without a key each is RB401'
 );
 reset role;

@@ -1,0 +1,26 @@
+-- What was forecast is stored and compared with what came.
+begin;
+select plan(7);
+select capataz_test.set_clock('2026-03-10 12:00:00');
+select capataz_test.module('M') as m \gset
+select is(capataz.store_forecasts(), 0, 'nothing waits: nothing is stored');
+select capataz_test.complete_some('M', 40, 10000);
+select capataz_test.robots('M', 30);
+select is(capataz.store_forecasts(), 1, 'a forecast of the module');
+select is((select forecast_at from capataz.queue_forecast()), capataz.utc_now(), 'which is shown for all modules');
+-- 400 s, where 300 were forecast
+select capataz_test.advance('400 seconds');
+select capataz.cancel_robot(robot_id) is not null from capataz.robots where status = 'PENDING';
+select is(capataz.store_forecasts(), 0, 'nothing waits any more');
+select results_eq(
+  'select round(forecast_seconds), actual_seconds from capataz_ops.queue_forecasts', 'values (300::double precision, 400::double precision)',
+  'the backlog was empty later than forecast'
+);
+select results_eq(
+  $$select past_count, past_error from capataz.queue_forecast('M')$$, 'values (1::bigint, 25.0)', 'by 25 %'
+);
+select capataz_test.advance('100 days');
+select capataz.store_forecasts();
+select is((select count(*)::integer from capataz_ops.queue_forecasts), 0, 'after 90 days it goes');
+select * from finish();
+rollback;
