@@ -85,11 +85,17 @@ grant execute on function
   capataz.explain_score(text),
   capataz.input_schema(text, text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
+grant execute on function
+  capataz.execution_totals(text),
+  capataz.worker_counts(text)
+  to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
 grant execute on function
   capataz.system_health(),
   capataz.fleet_trend(timestamp, timestamp, bigint),
   capataz.list_jobs(),
+  capataz.report(text, date),
+  capataz.list_reports(text, bigint),
   capataz.cached(text),
   capataz.cache_statistics()
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin;
@@ -107,6 +113,7 @@ grant execute on function
 -- worker: claim and report
 grant execute on function
   capataz.claim_robots(text, bigint, text, bigint),
+  capataz.trace_contexts(text[]),
   capataz.release_robots(text[]),
   capataz.report_progress(
     text, double precision, text, text, bigint, bigint, jsonb, double precision, bigint, bigint, bigint, bigint, bigint,
@@ -147,6 +154,9 @@ grant execute on function
   capataz.trim_windows(),
   capataz.validate_consistency(),
   capataz.purge_history(),
+  capataz.build_daily_report(),
+  capataz.build_weekly_report(),
+  capataz.build_monthly_report(),
   capataz.hold_ticker(text, bigint),
   capataz.release_ticker(text),
   capataz.run_due_jobs(),

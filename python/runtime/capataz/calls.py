@@ -32,6 +32,7 @@ from .models import (
     ErrorPattern,
     ErrorRate,
     ExecutionState,
+    ExecutionTotals,
     FleetStep,
     HealthChange,
     HealthCheck,
@@ -48,6 +49,7 @@ from .models import (
     ProcessingTier,
     QueueForecast,
     QueueState,
+    ReportEntry,
     ResourceStep,
     Robot,
     RobotStatus,
@@ -61,7 +63,10 @@ from .models import (
     Submitted,
     ThroughputMinute,
     TimelineEvent,
+    TraceContext,
+    WorkerCount,
 )
+from .tracing import current_traceparent, with_traceparent
 
 T = TypeVar("T")
 Rows = Sequence[tuple[Any, ...]]
@@ -404,6 +409,7 @@ def submit_robot(
 
     ``available_at`` is when it is due (a zone is honoured, none means UTC). With a ``cache_key`` a robot under way
     is returned instead of a second one, and a completed one's output is reused (design §6, *Deduplication*).
+    Where the process uses OpenTelemetry, the current trace goes along in ``metadata`` (:mod:`capataz.tracing`).
 
     Raises:
         InvalidInput: a value is malformed or out of range, or the module does not support the type.
@@ -411,6 +417,9 @@ def submit_robot(
         Conflict: ``robot_id`` is already taken.
         NoModuleAvailable: the module is inactive, or none supports the type.
     """
+    traceparent = current_traceparent()
+    if traceparent is not None:
+        metadata = with_traceparent(metadata, traceparent)
     return Call(
         SUBMIT_ROBOT,
         (
@@ -442,6 +451,14 @@ def submit_robots(robots: Iterable[Mapping[str, Json]] | JsonText) -> Call[list[
     Raises:
         InvalidInput: an element is wrong; the message names its index.
     """
+    traceparent = current_traceparent()
+    if traceparent is not None and not isinstance(robots, JsonText):
+        robots = [
+            {**robot, "metadata": with_traceparent(robot.get("metadata"), traceparent)}
+            if isinstance(robot, Mapping)
+            else robot
+            for robot in robots
+        ]
     return Call(SUBMIT_ROBOTS, (_jsonb(robots, "robots"),))
 
 
@@ -925,6 +942,62 @@ def hold_ticker(ticker_id: str, *, patience_seconds: int | None = None) -> Call[
 def release_ticker(ticker_id: str) -> Call[bool]:
     """Give the lease of the active ticker back; True where this one had it."""
     return Call(_RELEASE_TICKER, (ticker_id,))
+
+
+# --- reports, metrics and traces -------------------------------------------------------------------------------
+
+_REPORT: Statement[dict[str, Json]] = _value("report", "kind date")
+_LIST_REPORTS = _many("list_reports", "kind limit", ReportEntry)
+_BUILD_DAILY_REPORT: Statement[int] = _value("build_daily_report", "")
+_BUILD_WEEKLY_REPORT: Statement[int] = _value("build_weekly_report", "")
+_BUILD_MONTHLY_REPORT: Statement[int] = _value("build_monthly_report", "")
+_EXECUTION_TOTALS = _many("execution_totals", "module_name", ExecutionTotals)
+_WORKER_COUNTS = _many("worker_counts", "module_name", WorkerCount)
+_TRACE_CONTEXTS = _many("trace_contexts", "robot_ids", TraceContext)
+
+
+def report(kind: str, *, date: date | None = None) -> Call[dict[str, Json]]:
+    """Return a report ("daily", "weekly", "monthly"): the last stored one, or that of the period ``date`` lies in.
+
+    Raises:
+        NotFound: there is no such report.
+    """
+    return Call(_REPORT, (kind, date))
+
+
+def list_reports(kind: str | None = None, *, limit: int | None = None) -> Call[list[ReportEntry]]:
+    """Return the stored reports, the latest first."""
+    return Call(_LIST_REPORTS, (kind, limit))
+
+
+def build_daily_report() -> Call[int]:
+    """Job: store the report of yesterday, and those of days that were missed; return how many."""
+    return Call(_BUILD_DAILY_REPORT, ())
+
+
+def build_weekly_report() -> Call[int]:
+    """Job: store the report of last week, and those of weeks that were missed; return how many."""
+    return Call(_BUILD_WEEKLY_REPORT, ())
+
+
+def build_monthly_report() -> Call[int]:
+    """Job: store the report of last month, and those of months that were missed; return how many."""
+    return Call(_BUILD_MONTHLY_REPORT, ())
+
+
+def execution_totals(module_name: str | None = None) -> Call[list[ExecutionTotals]]:
+    """Return what ended per module since it was registered: counters that only grow."""
+    return Call(_EXECUTION_TOTALS, (module_name,))
+
+
+def worker_counts(module_name: str | None = None) -> Call[list[WorkerCount]]:
+    """Return how many workers a module has: alive, stopped, or lost within a day."""
+    return Call(_WORKER_COUNTS, (module_name,))
+
+
+def trace_contexts(robot_ids: Sequence[str]) -> Call[list[TraceContext]]:
+    """Return the trace that each robot was submitted in; robots without one have no row."""
+    return Call(_TRACE_CONTEXTS, (list(robot_ids),))
 
 
 # --- security --------------------------------------------------------------------------------------------------

@@ -309,6 +309,16 @@ class Capataz:
     hold_ticker = _blocking(calls.hold_ticker)
     release_ticker = _blocking(calls.release_ticker)
 
+    # reports, metrics and traces
+    report = _blocking(calls.report)
+    list_reports = _blocking(calls.list_reports)
+    build_daily_report = _blocking(calls.build_daily_report)
+    build_weekly_report = _blocking(calls.build_weekly_report)
+    build_monthly_report = _blocking(calls.build_monthly_report)
+    execution_totals = _blocking(calls.execution_totals)
+    worker_counts = _blocking(calls.worker_counts)
+    trace_contexts = _blocking(calls.trace_contexts)
+
     # security
     my_modules = _blocking(calls.my_modules)
     grant_module = _blocking(calls.grant_module)
@@ -516,6 +526,16 @@ class AsyncCapataz:
     list_jobs = _awaitable(calls.list_jobs)
     hold_ticker = _awaitable(calls.hold_ticker)
     release_ticker = _awaitable(calls.release_ticker)
+
+    # reports, metrics and traces
+    report = _awaitable(calls.report)
+    list_reports = _awaitable(calls.list_reports)
+    build_daily_report = _awaitable(calls.build_daily_report)
+    build_weekly_report = _awaitable(calls.build_weekly_report)
+    build_monthly_report = _awaitable(calls.build_monthly_report)
+    execution_totals = _awaitable(calls.execution_totals)
+    worker_counts = _awaitable(calls.worker_counts)
+    trace_contexts = _awaitable(calls.trace_contexts)
 
     # security
     my_modules = _awaitable(calls.my_modules)

@@ -211,11 +211,14 @@ class Context:
         "_worker_id",
         "claimed_at",
         "robot",
+        "traceparent",
     )
 
     def __init__(self, robot: ClaimedRobot, worker: Worker, worker_id: str, claimed_at: float) -> None:
         self.robot = robot
         self.claimed_at = claimed_at
+        #: The W3C trace context that the robot was submitted in; None: there is none, or the worker does not trace.
+        self.traceparent: str | None = None
         self._worker = worker
         self._worker_id = worker_id
         self._lost = False

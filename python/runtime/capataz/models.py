@@ -26,6 +26,7 @@ __all__ = [
     "ErrorPattern",
     "ErrorRate",
     "ExecutionState",
+    "ExecutionTotals",
     "FleetStep",
     "HealthChange",
     "HealthCheck",
@@ -43,6 +44,7 @@ __all__ = [
     "ProcessingTier",
     "QueueForecast",
     "QueueState",
+    "ReportEntry",
     "ResourceStep",
     "Robot",
     "RobotStatus",
@@ -56,6 +58,8 @@ __all__ = [
     "Submitted",
     "ThroughputMinute",
     "TimelineEvent",
+    "TraceContext",
+    "WorkerCount",
 ]
 
 Json = Any
@@ -445,6 +449,7 @@ class Job:
     missed_count: int
     gap_from: datetime | None
     gap_until: datetime | None
+    last_success_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +459,49 @@ class JobRun:
     job_name: str
     outcome: str
     duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportEntry:
+    """A line of ``list_reports``: a stored report."""
+
+    kind: Literal["daily", "weekly", "monthly"]
+    period_start: date
+    period_end: date
+    built_at: datetime
+    completed_count: int
+    failed_count: int
+    finding_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionTotals:
+    """A line of ``execution_totals``: what ended in a module since it was registered; these figures only grow."""
+
+    module_name: str
+    completed_count: int
+    completed_ms: int
+    failed_count: int
+    duration_limits: list[int]
+    duration_counts: list[int]
+    counted_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCount:
+    """A line of ``worker_counts``: how many workers of a module are in a state."""
+
+    module_name: str
+    state: Literal["alive", "stopped", "lost"]
+    worker_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """A line of ``trace_contexts``: the trace that a robot was submitted in."""
+
+    robot_id: str
+    traceparent: str
 
 
 @dataclass(frozen=True, slots=True)

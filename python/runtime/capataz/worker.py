@@ -40,12 +40,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 from psycopg import sql
 
-from . import calls
+from . import calls, tracing
 from .calls import JsonText
 from .client import AsyncCapataz, Capataz, default_dsn
 from .context import Cancelled, Context, Report, Result, RobotError, ValidationError
@@ -55,6 +55,9 @@ from .link import Backoff, ConnectionLostError, Link, LinkClosedError, is_passin
 from .metering import CpuMeter, ProcessMeter, metered, thread_clock
 from .models import ClaimedRobot, Json, Outcome
 from .outcomes import NoHandlerError, completion, failure, refusal
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 __all__ = ["Cancelled", "Context", "Result", "RobotError", "Statistics", "ValidationError", "Worker"]
 
@@ -78,6 +81,7 @@ LONG_RUNNING: Final = 1.0  # seconds after which resource usage is reported whil
 PREFETCH_SECONDS: Final = 0.05  # so much work is kept at hand besides what runs
 HOLD_SECONDS: Final = 2.0  # robots at hand that find no free slot for so long are given back
 INLINE_SLICE: Final = 0.002  # seconds of inline handlers before the loop gets its turn
+TRACE_SECONDS: Final = 5.0  # for the answer which traces robots belong to
 DELIVERY_SECONDS: Final = 10.0  # after the grace time: for delivering what has ended
 
 
@@ -121,6 +125,8 @@ class Worker:
         version: register the module in this version, with the types that have handlers, when the worker starts.
         environment, registration_data: more of that registration.
         prepare_threshold: see :class:`~capataz.Capataz`.
+        tracing: go on with the traces that robots were submitted in (:mod:`capataz.tracing`): a span per attempt, and
+            ``Context.traceparent``; None: where the process has imported OpenTelemetry when the worker starts.
 
     Memory and I/O that it reports are those of its process while the robot ran; give heavy robots a worker process
     of ``concurrency=1`` if they must be told apart.
@@ -145,6 +151,7 @@ class Worker:
         environment: str | None = None,
         registration_data: Mapping[str, Json] | None = None,
         prepare_threshold: int | None = 5,
+        tracing: bool | None = None,
     ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
@@ -171,6 +178,7 @@ class Worker:
         self.environment = environment
         self.registration_data = registration_data
         self.prepare_threshold = prepare_threshold
+        self.tracing = tracing
         self.statistics = Statistics()
         self._given_id = worker_id
         self.worker_id = worker_id or _new_worker_id()
@@ -208,6 +216,8 @@ class Worker:
         self._aborting = False
         self._halted = False  # no robot at hand is started any more
         self._drain = False
+        self._traces = False  # ask for the traces of robots
+        self._tracer: Tracer | None = None  # and start spans
         self._failure: BaseException | None = None
         self._again: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -262,6 +272,8 @@ class Worker:
         if self._given_id is None:
             self.worker_id = _new_worker_id()
         self._drain = drain
+        self._traces = tracing.is_in_use() if self.tracing is None else self.tracing
+        self._tracer = tracing.tracer() if self._traces and tracing.is_installed() else None
         loop = asyncio.get_running_loop()
         self._loop, self._loop_thread = loop, threading.get_ident()
         handled: list[signal.Signals] = []
@@ -524,7 +536,17 @@ class Worker:
             self.statistics.claims += 1
             if robots:
                 self._maybe_more = True
-                self._take_in(robots)
+                self._take_in(robots, await self._traces_of(link, robots) if self._traces else {})
+
+    async def _traces_of(self, link: Link, robots: list[ClaimedRobot]) -> dict[str, str]:
+        """Ask which traces robots belong to; without an answer in time they run without."""
+        try:
+            async with asyncio.timeout(TRACE_SECONDS):
+                found = await link.call(calls.trace_contexts([robot.robot_id for robot in robots]))
+        except (TimeoutError, CapatazError, psycopg.Error, ConnectionLostError) as error:
+            logger.warning("%d robots run outside their traces: %s", len(robots), error or "no answer")
+            return {}
+        return {trace.robot_id: trace.traceparent for trace in found}
 
     async def _change_identity(self, link: Link) -> None:
         """After a claim whose answer was lost: go on under a new id; the old one hands back what nobody knows of."""
@@ -591,7 +613,7 @@ class Worker:
         finally:
             await link.close()
 
-    def _take_in(self, robots: list[ClaimedRobot]) -> None:
+    def _take_in(self, robots: list[ClaimedRobot], traces: Mapping[str, str]) -> None:
         """Put claimed robots at hand, and start them where slots are free."""
         now = time.monotonic()
         self.statistics.claimed += len(robots)
@@ -600,6 +622,8 @@ class Worker:
         other: list[Context] = []
         for robot in robots:
             context = Context(robot, self, worker_id, now)
+            if traces:
+                context.traceparent = traces.get(robot.robot_id)
             held[robot.execute_id] = context
             registered = handlers.get(robot.robot_type)
             if registered is None:
@@ -693,7 +717,11 @@ class Worker:
         value: Any = None
         error: BaseException | None = None
         try:
-            value = self._handlers[context.robot.robot_type].function(context)
+            if self._tracer is None:
+                value = self._handlers[context.robot.robot_type].function(context)
+            else:
+                with tracing.span(self._tracer, self.module_name, context):
+                    value = self._handlers[context.robot.robot_type].function(context)
         except BaseException as raised:  # whatever a handler throws is its robot's failure, not the worker's end
             error = raised
         cpu = time.thread_time() - cpu_begun
@@ -734,7 +762,11 @@ class Worker:
         value: Any = None
         error: BaseException | None = None
         try:
-            value = await metered(self._handlers[context.robot.robot_type].function(context), meter)
+            if self._tracer is None:
+                value = await metered(self._handlers[context.robot.robot_type].function(context), meter)
+            else:
+                with tracing.span(self._tracer, self.module_name, context):
+                    value = await metered(self._handlers[context.robot.robot_type].function(context), meter)
         except asyncio.CancelledError as raised:
             error = raised
             while task.cancelling():

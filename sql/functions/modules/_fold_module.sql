@@ -4,8 +4,8 @@
 -- (ADR 0024), days per robot type (ADR 0025) and totals, and writes the module row: windows of 24 h, totals, consecutive failures, uptime (ADR 0006); health follows by trigger (ADR 0016). Returns false
 -- where the row is locked (p_wait false) or missing.
 -- Locks:  module_registry row (for no key update; it makes this the only fold of the module).
--- Writes: module_deltas, type_deltas, module_minutes, type_minutes, type_hours, type_days, module_histograms, module_state,
---         module_registry (only where a value changes).
+-- Writes: module_deltas, type_deltas, module_minutes, type_minutes, type_hours, type_days, module_histograms, module_totals,
+--         module_state, module_registry (only where a value changes).
 -- Raises: nothing.
 create or replace function capataz_ops._fold_module(p_module_name text, p_wait boolean)
   returns boolean
@@ -90,6 +90,49 @@ begin
     select max(d.delta_id) as delta_id
     from moved as d
     where d.succeeded
+  ), totals as (  -- they only grow: what was deleted or changed later takes nothing away (ADR 0027)
+    insert into capataz_ops.module_totals as t (module_name, completed_count, completed_ms, failed_count, duration_counts)
+    select
+      p_module_name,
+      n.completed_count,
+      n.completed_ms,
+      n.failed_count,
+      case
+        when n.completed_count > 0
+          then capataz_ops._count_durations(
+            null,
+            array(
+              select v.mark
+              from moved as d
+              cross join unnest(d.durations) as v (mark)
+              where d.completed_count > 0
+                and v.mark >= 0
+            )
+          )
+        else array_fill(0::bigint, array[cardinality(capataz_ops._duration_limits()) + 1])
+      end
+    from (
+      select
+        coalesce(sum(d.completed_count) filter (where d.completed_count > 0), 0) as completed_count,
+        coalesce(sum(d.completed_ms) filter (where d.completed_count > 0), 0) as completed_ms,
+        coalesce(sum(d.failed_count) filter (where d.failed_count > 0), 0) as failed_count
+      from moved as d
+    ) as n
+    where n.completed_count > 0
+      or n.failed_count > 0
+    on conflict (module_name) do update set
+      completed_count = t.completed_count + excluded.completed_count,
+      completed_ms = t.completed_ms + greatest(excluded.completed_ms, 0),
+      failed_count = t.failed_count + excluded.failed_count,
+      duration_counts = case
+        when excluded.completed_count > 0
+          then array(
+            select o.known + o.added
+            from unnest(t.duration_counts, excluded.duration_counts) with ordinality as o (known, added, place)
+            order by o.place
+          )
+        else t.duration_counts
+      end
   )
   select
     coalesce(sum(d.processed_count), 0) as processed_count,

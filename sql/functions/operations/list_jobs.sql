@@ -1,7 +1,7 @@
 -- capataz.list_jobs() -> rows, one per scheduled job, by name
 --
 -- The catalogue of jobs (specification 5.2): schedule (five fields of cron, UTC), who owns it, its last run, when it is due
--- next, how often it was missed and its latest gap: from gap_from to gap_until nobody ran it. is_late: it should have run.
+-- next, how often it was missed, its last success, and its latest gap: from gap_from to gap_until nobody ran it. is_late: it should have run.
 -- Locks: none. Writes: nothing. Raises: RB401, RB403 you may not reach every module.
 create or replace function capataz.list_jobs()
   returns table (
@@ -23,7 +23,8 @@ create or replace function capataz.list_jobs()
     failure_count bigint,
     missed_count bigint,
     gap_from timestamp,
-    gap_until timestamp
+    gap_until timestamp,
+    last_success_at timestamp
   )
   language plpgsql
   stable
@@ -37,7 +38,7 @@ begin
   select
     j.job_name, j.description, j.schedule, j.command, j.job_owner, j.timeout_seconds, j.last_start_at, j.last_end_at,
     j.last_duration_ms, j.last_outcome, j.last_error, j.next_due_at, s.is_due, s.is_late, j.run_count, j.failure_count,
-    j.missed_count, j.gap_from, j.gap_until
+    j.missed_count, j.gap_from, j.gap_until, j.last_success_at
   from capataz_ops.jobs as j
   join capataz_ops._job_states as s on s.job_name = j.job_name
   order by j.job_name;

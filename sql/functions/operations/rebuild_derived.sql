@@ -7,7 +7,7 @@
 -- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile;
 -- completions that commit during the call are counted once.
 -- Locks:  robots it hands back, module_registry rows, by name, for no key update. Writes: module_settings, module_state,
---         module_minutes, type_minutes, type_hours, type_days, step_days, error_days, module_histograms, module_deltas, type_deltas,
+--         module_totals, module_minutes, type_minutes, type_hours, type_days, step_days, error_days, module_histograms, module_deltas, type_deltas,
 --         step_deltas, error_deltas, module_permits, module_registry.
 -- Raises: RB400 where a module's registration_data is not usable.
 create or replace function capataz.rebuild_derived()
@@ -68,7 +68,61 @@ begin
     with gone as (
       delete from capataz_ops.module_deltas as d
       where d.module_name = v_module.module_name
-      returning d.processed_count, d.processed_ms
+      returning d.processed_count, d.processed_ms, d.completed_count, d.completed_ms, d.failed_count, d.durations
+    ), totals_gone as materialized (
+      select
+        coalesce(sum(g.completed_count) filter (where g.completed_count > 0), 0) as completed_count,
+        coalesce(sum(g.completed_ms) filter (where g.completed_count > 0), 0) as completed_ms,
+        coalesce(sum(g.failed_count) filter (where g.failed_count > 0), 0) as failed_count,
+        capataz_ops._count_durations(
+          null,
+          array(
+            select v.mark
+            from gone as d
+            cross join unnest(d.durations) as v (mark)
+            where d.completed_count > 0
+              and v.mark >= 0
+          )
+        ) as duration_counts
+      from gone as g
+    ), new_totals as (
+      -- as the totals of module_state: the greater of what is known and what history shows
+      insert into capataz_ops.module_totals as t (
+        module_name, completed_count, completed_ms, failed_count, duration_counts
+      )
+      select
+        v_module.module_name, coalesce(sum(e.n), 0), coalesce(sum(e.ms), 0), max(b.failed_count),
+        array_agg(coalesce(e.n, 0)::bigint order by p.place)
+      from generate_series(1, cardinality(capataz_ops._duration_limits()) + 1) as p (place)
+      cross join (
+        select count(*) as failed_count
+        from capataz.robot_execute as f
+        where f.module_name = v_module.module_name
+          and f.execution_state = 'FAILED'
+      ) as b
+      left join (
+        select
+          width_bucket(c.duration_ms - 1, capataz_ops._duration_limits()) + 1 as place,
+          count(*) as n,
+          sum(c.duration_ms::bigint) as ms
+        from capataz.robot_execute as c
+        where c.module_name = v_module.module_name
+          and c.execution_state = 'COMPLETED'
+        group by 1
+      ) as e on e.place = p.place
+      on conflict (module_name) do update set
+        completed_count = greatest(
+          t.completed_count + (select g.completed_count from totals_gone as g), excluded.completed_count
+        ),
+        completed_ms = greatest(t.completed_ms + (select g.completed_ms from totals_gone as g), excluded.completed_ms),
+        failed_count = greatest(t.failed_count + (select g.failed_count from totals_gone as g), excluded.failed_count),
+        duration_counts = array(
+          select greatest(o.known + o.added, o.shown)
+          from unnest(
+            t.duration_counts, (select g.duration_counts from totals_gone as g), excluded.duration_counts
+          ) with ordinality as o (known, added, shown, place)
+          order by o.place
+        )
     ), type_gone as (
       delete from capataz_ops.type_deltas as d
       where d.module_name = v_module.module_name

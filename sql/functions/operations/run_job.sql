@@ -70,6 +70,7 @@ begin
       last_end_at = v_now + (clock_timestamp() - v_started),
       last_duration_ms = extract(epoch from clock_timestamp() - v_started) * 1000,
       last_outcome = v_outcome,
+      last_success_at = case when v_outcome = 'ok' then v_now + (clock_timestamp() - v_started) else j.last_success_at end,
       last_error = v_error,
       next_due_at = capataz_ops._next_due(j.schedule, v_now),
       run_count = j.run_count + 1,

@@ -51,6 +51,7 @@ begin
      and (
        v_request.metadata is null
        or jsonb_typeof(v_request.metadata) = 'object' and capataz_ops._json_fits(v_request.metadata)
+         and not v_request.metadata ? 'traceparent'
      )
      and (
        num_nulls(
@@ -104,6 +105,13 @@ begin
       hint = 'Give a plain array of texts without nulls, up to 8000 bytes.';
   end if;
   perform capataz_ops._check_json(v_prefix || 'metadata', v_request.metadata, true);
+  if not capataz_ops._is_traceparent(v_request.metadata -> 'traceparent') then
+    raise exception using
+      errcode = 'RB400',
+      message = format('%smetadata.traceparent is no trace context', v_prefix),
+      detail = format('traceparent is %s.', left(v_request.metadata ->> 'traceparent', 60)),
+      hint = 'Give a W3C traceparent such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01, or leave it out.';
+  end if;
   perform capataz_ops._check_text(v_prefix || 'robot_id', v_request.robot_id, 50, false);
   if v_request.robot_id !~ '^[A-Za-z0-9_.:-]+$' then
     raise exception using

@@ -222,7 +222,7 @@ values
      'last_end_at timestamp without time zone, last_duration_ms bigint, last_outcome text, '
      'last_error text, next_due_at timestamp without time zone, is_due boolean, is_late boolean, '
      'run_count bigint, failure_count bigint, missed_count bigint, gap_from timestamp without time zone, '
-     'gap_until timestamp without time zone)'),
+     'gap_until timestamp without time zone, last_success_at timestamp without time zone)'),
     ('module_activity',
      'p_module_name text DEFAULT NULL::text, p_minutes bigint DEFAULT 60',
      'TABLE(module_name character varying, minute timestamp without time zone, completed_count bigint, failed_count bigint)'),
@@ -356,6 +356,27 @@ values
     ('utc_now',
      '',
      'timestamp without time zone'),
+    -- reports, metrics, traces
+    ('report',
+     'p_kind text, p_date date DEFAULT NULL::date',
+     'jsonb'),
+    ('list_reports',
+     'p_kind text DEFAULT NULL::text, p_limit bigint DEFAULT 100',
+     'TABLE(kind text, period_start date, period_end date, built_at timestamp without time zone, '
+     'completed_count bigint, failed_count bigint, finding_count integer)'),
+    ('build_daily_report', '', 'integer'),
+    ('build_weekly_report', '', 'integer'),
+    ('build_monthly_report', '', 'integer'),
+    ('execution_totals',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, completed_count bigint, completed_ms bigint, failed_count bigint, '
+     'duration_limits integer[], duration_counts bigint[], counted_since timestamp without time zone)'),
+    ('worker_counts',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, state text, worker_count bigint)'),
+    ('trace_contexts',
+     'p_robot_ids text[]',
+     'TABLE(robot_id character varying, traceparent text)'),
     ('warm_caches',
      '',
      'integer');

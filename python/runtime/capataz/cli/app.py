@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
@@ -35,6 +35,7 @@ from .output import (
     EXIT_REFUSED,
     EXIT_UNREACHABLE,
     EXIT_UNWELL,
+    EXIT_USAGE,
     ago,
     coloured,
     count,
@@ -895,6 +896,110 @@ def _each(dsn: str | None, robot_ids: list[str], as_json: bool, act: Callable[[C
                 show(Text.assemble(result["robot_id"], "  ", (result["error"].splitlines()[0], "red")))
     if refused:
         raise typer.Exit(1)
+
+
+# --- reports and metrics ---------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def report(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="daily, weekly or monthly.")],
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--date",
+            metavar="DAY",
+            help="A day of the period, such as 2026-01-31, or today: the period under way so far. "
+            "Default: the last period that is over.",
+        ),
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="html, md or json. Default: as the file is named, else md.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it to this file.")] = None,
+    dsn: Dsn = None,
+) -> None:
+    """Show the report of a day, week or month, or write it to one self-contained file."""
+    from ..reporting import FORMATS, render
+
+    suffix = out.suffix.removeprefix(".").lower() if out else ""
+    chosen = next((known for known in FORMATS if known == (form or suffix).lower()), None)
+    if chosen is None and form is not None:
+        fail(f"--format is {form!r}", hint=f"Give one of {', '.join(FORMATS)}.", code=EXIT_USAGE)
+    with _client(dsn) as (client, _):
+        when = client.utc_now().date() if day == "today" else _day(day)
+        document = client.report(kind, date=when)
+    try:
+        text = render(document, chosen or "md")
+    except ModuleNotFoundError as error:
+        fail(f"HTML needs {error.name}", hint="pip install 'capataz[reports]', or choose --format md")
+    except ValueError as error:
+        fail(str(error), hint="Upgrade this client.")
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {out}: {error.strerror}")
+    note(f"{out}: {len(text.encode()):,} bytes.")
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail(f"--date is {text!r}", hint="Give a day such as 2026-01-31, or today.", code=EXIT_USAGE)
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def reports(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="daily, weekly or monthly; default: all.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10000, help="How many at most.")] = 20,
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the reports that are kept, the latest first."""
+    with _client(dsn) as (client, _):
+        found = client.list_reports(kind, limit=limit)
+    if as_json:
+        show_json(found)
+    elif not found:
+        note("No report is built yet: jobs do it once a day is over. `capataz report daily --date today` shows today.")
+    else:
+        show(views.reports_table(found))
+
+
+@app.command(rich_help_panel="Look")
+@_guarded
+def metrics(
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics, and stop.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Serve /metrics on this port; 0: any that is free.")
+    ] = 9187,
+    host: Annotated[str, typer.Option(help="Serve on this address.")] = "127.0.0.1",
+    dsn: Dsn = None,
+) -> None:
+    """Serve the metrics for Prometheus, or print them once, in OpenMetrics."""
+    from ..metrics import OPENMETRICS, MetricsServer, render
+
+    if once:
+        with _client(dsn) as (_, connection):
+            body, _ = render(connection, OPENMETRICS)
+        sys.stdout.write(body.decode())
+        sys.stdout.flush()
+        return
+    _log(False)
+    with MetricsServer(_dsn(dsn), host, port) as server:
+        note(f"Metrics on http://{host}:{server.port}/metrics; Ctrl-C stops.")
+        server.serve()
 
 
 # --- doctor ----------------------------------------------------------------------------------------------------

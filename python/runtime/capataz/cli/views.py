@@ -25,6 +25,7 @@ from ..models import (
     ModuleActivity,
     ModuleState,
     QueueForecast,
+    ReportEntry,
     Robot,
     ScoreboardRow,
     StepRow,
@@ -499,6 +500,30 @@ def runs_table(runs: Sequence[JobRun]) -> Grid:
     grid = Grid(Column("JOB", least=10), Column("OUTCOME", least=10), Column("TOOK", right=True))
     for run in runs:
         grid.add(run.job_name, coloured(run.outcome), duration(run.duration_ms))
+    return grid
+
+
+def reports_table(reports: Sequence[ReportEntry]) -> Grid:
+    """Return the reports that are kept."""
+    grid = Grid(
+        Column("KIND"),
+        Column("FROM"),
+        Column("UNTIL BEFORE", drop=2),
+        Column("COMPLETED", right=True),
+        Column("FAILED", right=True),
+        Column("FINDINGS", right=True),
+        Column("BUILT", drop=1),
+    )
+    for entry in reports:
+        grid.add(
+            entry.kind,
+            f"{entry.period_start}",
+            f"{entry.period_end}",
+            count(entry.completed_count),
+            Text(count(entry.failed_count), style="red" if entry.failed_count else "dim"),
+            Text(count(entry.finding_count), style="yellow" if entry.finding_count else "dim"),
+            f"{entry.built_at:%Y-%m-%d %H:%M}",
+        )
     return grid
 
 

@@ -16,6 +16,8 @@ from (
       explain_score,throughput,error_rates,resource_trend,queue_state,stuck_executions,
       performance_scoreboard,module_benchmark,step_analysis,error_patterns,capacity_plan,queue_forecast,robot_timeline}'),
     ('admin', '{retry_robot,pause_execution,resume_execution,activate_module,deactivate_module,register_module,list_api_keys}'),
+    ('read', '{execution_totals,worker_counts}'),
+    ('work', '{trace_contexts}'),
     ('any', '{my_modules,take_rate_token}'),
     ('none', '{utc_now,deployed_version,authenticate,verify_api_key}')
 ) as s (scope, functions)
