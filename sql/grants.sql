@@ -51,9 +51,10 @@ grant select (
   resource_peak_usage, throughput_items_per_sec, processing_rate, efficiency_score, started_at, completed_at,
   estimated_completion_at, duration_ms, retry_count, max_retries, last_retry_at, timeout_seconds,
   contains_sensitive_data, compliance_context, external_api_calls, external_api_duration_ms, external_api_failures,
-  worker_id, error_category, items_processed, answered_status, has_permit
+  worker_id, error_category, items_processed, answered_status, has_permit, robot_type
 ) on capataz.robot_execute to capataz_viewer;
-grant select on capataz.active_modules, capataz.routing_table, capataz.performance_scoreboard, capataz.system_health_status
+grant select on capataz.active_modules, capataz.routing_table, capataz.performance_scoreboard, capataz.system_health_status,
+  capataz.running, capataz.stuck, capataz.queue, capataz.modules, capataz.today
   to capataz_viewer, capataz_operator, capataz_admin;
 grant select on capataz.robot_details, capataz.execution_details
   to capataz_viewer, capataz_worker, capataz_operator, capataz_admin;
@@ -68,11 +69,18 @@ grant execute on function
   capataz.module_health(text),
   capataz.health_history(text, bigint),
   capataz.module_activity(text, bigint),
+  capataz.throughput(text, text, bigint),
+  capataz.error_rates(text, bigint),
+  capataz.resource_trend(text, timestamp, timestamp, bigint),
+  capataz.queue_state(text),
+  capataz.stuck_executions(text),
   capataz.explain_score(text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
 grant execute on function
   capataz.system_health(),
+  capataz.fleet_trend(timestamp, timestamp, bigint),
+  capataz.list_jobs(),
   capataz.cached(text),
   capataz.cache_statistics()
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin;
@@ -123,6 +131,13 @@ grant execute on function
   capataz.due_health_checks(bigint),
   capataz.move_waiting_robots(),
   capataz.warm_caches(),
+  capataz.sample_resources(),
+  capataz.roll_up_trends(),
+  capataz.trim_windows(),
+  capataz.validate_consistency(),
+  capataz.purge_history(),
+  capataz.hold_ticker(text, bigint),
+  capataz.release_ticker(text),
   capataz.run_due_jobs(),
   capataz.run_job(text)
   to capataz_operator, capataz_admin;

@@ -37,7 +37,7 @@ alter table if exists capataz_ops.module_settings
   drop column if exists sensitive_paths;
 
 alter table if exists capataz.robots
-  drop column if exists compliance_context;
+  drop column if exists compliance_context cascade;
 
 alter table if exists capataz.module_registry
   drop column if exists max_concurrency cascade;

@@ -103,7 +103,7 @@ create table capataz_ops.api_key_uses (
 
 comment on table capataz_ops.api_key_uses is 'Last use of each API key, to the minute.';
 comment on column capataz_ops.api_key_uses.key_id is 'Key.';
-comment on column capataz_ops.api_key_uses.last_used_at is 'Minute of its last use, UTC.';
+comment on column capataz_ops.api_key_uses.last_used_at is 'Minute of its last use, UTC; -infinity = never.';
 
 -- Token buckets (ADR 0021). Unlogged: taking a token waits for no disk, and a bucket lost in a crash is full again.
 create unlogged table capataz_ops.rate_buckets (

@@ -1,5 +1,6 @@
 -- module_registry: what is derived per module and has no foreign key follows a renamed module, and goes with a deleted one.
--- Writes: module_minutes, module_deltas, module_histograms. Raises: nothing.
+-- Writes: module_minutes, module_deltas, module_histograms, type_deltas, type_minutes, type_hours, module_trends,
+--         module_trend_hours. Raises: nothing.
 create or replace function capataz_ops.tg_module_registry__derived()
   returns trigger
   language plpgsql
@@ -12,10 +13,20 @@ begin
     delete from capataz_ops.module_minutes as f where f.module_name = OLD.module_name;
     delete from capataz_ops.module_deltas as d where d.module_name = OLD.module_name;
     delete from capataz_ops.module_histograms as h where h.module_name = OLD.module_name;
+    delete from capataz_ops.type_deltas as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.type_minutes as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.type_hours as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.module_trends as t where t.module_name = OLD.module_name;
+    delete from capataz_ops.module_trend_hours as t where t.module_name = OLD.module_name;
   else
     update capataz_ops.module_minutes as f set module_name = NEW.module_name where f.module_name = OLD.module_name;
     update capataz_ops.module_deltas as d set module_name = NEW.module_name where d.module_name = OLD.module_name;
     update capataz_ops.module_histograms as h set module_name = NEW.module_name where h.module_name = OLD.module_name;
+    update capataz_ops.type_deltas as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.type_minutes as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.type_hours as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.module_trends as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
+    update capataz_ops.module_trend_hours as t set module_name = NEW.module_name where t.module_name = OLD.module_name;
   end if;
   return null;
 end

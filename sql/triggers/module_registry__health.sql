@@ -75,10 +75,11 @@ begin
 
   insert into capataz_ops.health_changes (module_name, changed_at, from_status, to_status, reason)
   values (NEW.module_name, v_now, OLD.health_status, NEW.health_status, v_reason);
+  -- whoever may connect may listen: what an error message says stays in the table
   perform pg_notify(
     'capataz_health',
     json_build_object(
-      'module_name', NEW.module_name, 'from', OLD.health_status, 'to', NEW.health_status, 'reason', left(v_reason, 500),
+      'module_name', NEW.module_name, 'from', OLD.health_status, 'to', NEW.health_status, 'reason', split_part(v_reason, ': ', 1),
       'at', v_now
     )::text
   );

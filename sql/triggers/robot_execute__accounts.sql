@@ -3,7 +3,8 @@
 -- Failures lock their module row, fold and count at once; successes write it when due, without waiting (ADR 0006).
 -- Durations and efficiencies of COMPLETED executions go along for the histograms (ADR 0017): x = one more of value x,
 -- ~x (negative) = one less. FAILED executions count as retried where their robot goes on to another attempt (_is_retried).
--- Locks:  module_permits (skip locked), module_registry rows by name, last. Writes: module_deltas, module_permits and,
+-- Rows of type_deltas beside them tell the same per robot type (ADR 0024); executions of before that column look it up.
+-- Locks:  module_permits (skip locked), module_registry rows by name, last. Writes: module_deltas, type_deltas, module_permits and,
 --         by folding, module_minutes, module_state, module_registry.
 -- Raises: RB429 where a new execution finds no free unit of max_concurrency.
 create or replace function capataz_ops.tg_robot_execute__accounts_insert()
@@ -53,7 +54,20 @@ begin
   if not exists (select from new_rows as n where n.completed_at is not null) then
     return null;
   end if;
-  with counted as (
+  with typed as (
+    insert into capataz_ops.type_deltas (module_name, robot_type, minute, completed_count, completed_ms, failed_count)
+    select
+      n.module_name,
+      n.robot_type,
+      date_trunc('minute', n.completed_at),
+      count(*) filter (where n.execution_state = 'COMPLETED'),
+      coalesce(sum(n.duration_ms) filter (where n.execution_state = 'COMPLETED'), 0),
+      count(*) filter (where n.execution_state = 'FAILED')
+    from new_rows as n
+    where n.execution_state in ('COMPLETED', 'FAILED')
+      and n.robot_type is not null
+    group by n.module_name, n.robot_type, date_trunc('minute', n.completed_at)
+  ), counted as (
     insert into capataz_ops.module_deltas (
       module_name, minute, completed_count, completed_ms, failed_count, processed_count, processed_ms,
       failures_in_row, succeeded, error_message, retried_count, durations, efficiencies
@@ -123,9 +137,11 @@ begin
     perform capataz_ops._give_permits(v_permit.module_name, v_permit.given);
   end loop;
 
-  with changed as (
+  with changed as materialized (
     select
-      n.module_name, n.execution_state, n.completed_at, n.duration_ms, n.error_category, n.worker_id, n.error_message,
+      n.module_name,
+      coalesce(n.robot_type, (select r.robot_type from capataz.robots as r where r.robot_id = n.robot_id)) as robot_type,
+      n.execution_state, n.completed_at, n.duration_ms, n.error_category, n.worker_id, n.error_message,
       n.execution_state = 'FAILED' and capataz_ops._is_retried(n.answered_status, n.robot_id) as is_retried,
       n.duration_ms as duration,
       (coalesce(n.efficiency_score, 1) * 100)::smallint as efficiency,
@@ -134,13 +150,31 @@ begin
     where n.execution_state in ('COMPLETED', 'FAILED')
     union all
     select
-      o.module_name, o.execution_state, o.completed_at, o.duration_ms, o.error_category, o.worker_id, null,
+      o.module_name,
+      coalesce(o.robot_type, (select r.robot_type from capataz.robots as r where r.robot_id = o.robot_id)),
+      o.execution_state, o.completed_at, o.duration_ms, o.error_category, o.worker_id, null,
       o.execution_state = 'FAILED' and capataz_ops._is_retried(o.answered_status, o.robot_id),
       ~ o.duration_ms,
       ~ (coalesce(o.efficiency_score, 1) * 100)::smallint,
       -1
     from old_rows as o
     where o.execution_state in ('COMPLETED', 'FAILED')
+  ), typed as (
+    insert into capataz_ops.type_deltas (module_name, robot_type, minute, completed_count, completed_ms, failed_count)
+    select s.module_name, s.robot_type, s.minute, s.completed_count, s.completed_ms, s.failed_count
+    from (
+      select
+        c.module_name,
+        c.robot_type,
+        date_trunc('minute', c.completed_at) as minute,
+        coalesce(sum(c.sign) filter (where c.execution_state = 'COMPLETED'), 0) as completed_count,
+        coalesce(sum(c.sign * c.duration_ms::bigint) filter (where c.execution_state = 'COMPLETED'), 0) as completed_ms,
+        coalesce(sum(c.sign) filter (where c.execution_state = 'FAILED'), 0) as failed_count
+      from changed as c
+      where c.robot_type is not null
+      group by c.module_name, c.robot_type, date_trunc('minute', c.completed_at)
+    ) as s
+    where (s.completed_count, s.completed_ms, s.failed_count) <> (0, 0, 0)
   ), counted as (
     insert into capataz_ops.module_deltas (
       module_name, minute, completed_count, completed_ms, failed_count, processed_count, processed_ms,
@@ -212,6 +246,20 @@ begin
   end loop;
 
   -- a deleted row leaves the window; totals stay, and so does the week's histogram once the row has left the window
+  insert into capataz_ops.type_deltas (module_name, robot_type, minute, completed_count, completed_ms, failed_count)
+  select
+    o.module_name,
+    o.robot_type,
+    date_trunc('minute', o.completed_at),
+    - count(*) filter (where o.execution_state = 'COMPLETED'),
+    - coalesce(sum(o.duration_ms) filter (where o.execution_state = 'COMPLETED'), 0),
+    - count(*) filter (where o.execution_state = 'FAILED')
+  from old_rows as o
+  where o.execution_state in ('COMPLETED', 'FAILED')
+    and o.completed_at > capataz.utc_now() - interval '25 hours'
+    and o.robot_type is not null
+  group by o.module_name, o.robot_type, date_trunc('minute', o.completed_at);
+
   insert into capataz_ops.module_deltas (
     module_name, minute, completed_count, completed_ms, failed_count, retried_count, durations, efficiencies
   )

@@ -18,6 +18,9 @@ begin
   if tg_op = 'INSERT' then
     NEW.started_at := coalesce(NEW.started_at, v_now);
     NEW.timeout_seconds := coalesce(NEW.timeout_seconds, 1800);
+    if NEW.robot_type is null then
+      NEW.robot_type := (select r.robot_type from capataz.robots as r where r.robot_id = NEW.robot_id);
+    end if;
     if NEW.current_step is not null then
       NEW.step_start_time := greatest(coalesce(NEW.step_start_time, NEW.started_at), NEW.started_at);
     end if;
@@ -165,6 +168,7 @@ create or replace trigger _100_normalize_insert
   when (
     NEW.started_at is null
     or NEW.timeout_seconds is null
+    or NEW.robot_type is null
     or NEW.current_step is not null
     or NEW.execution_state in ('COMPLETED', 'FAILED', 'CANCELLED')
     or num_nonnulls(

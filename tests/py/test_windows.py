@@ -39,6 +39,7 @@ from support import (
 
 START = datetime(2026, 3, 1, 12, 0, 30)
 MODULES = ("Alpha", "Beta")
+TYPES = ("OCR", "MAIL")
 DAY = timedelta(hours=24)
 MINUTE = timedelta(minutes=1)
 INSTANT = timedelta(microseconds=1)
@@ -111,14 +112,14 @@ class Activity(RuleBasedStateMachine):
         self.rows("update test_clock.clock set frozen_at = %s", [now])
 
     def ended(self) -> list[Row]:
-        """Executions that have ended COMPLETED or FAILED: id, module, time, state, milliseconds, efficiency.
+        """Executions that have ended COMPLETED or FAILED: id, module, time, state, milliseconds, efficiency, type.
 
         In an order that does not depend on ids, so that an example can be repeated.
         """
         return self.rows(
             """
             select e.execute_id, e.module_name, e.completed_at, e.execution_state::text, e.duration_ms,
-              e.efficiency_score
+              e.efficiency_score, e.robot_type
             from capataz.robot_execute as e
             join capataz.robots as r on r.robot_id = e.robot_id
             where e.execution_state in ('COMPLETED', 'FAILED')
@@ -149,7 +150,7 @@ class Activity(RuleBasedStateMachine):
             # of the last 24 hours: a row deleted later stays in the histogram of its week
             first = hour_of(self.now) - timedelta(hours=23)
             wanted: Counter[tuple[str, datetime, int]] = Counter()
-            for _, module, time, state, milliseconds, efficiency in ended:
+            for _, module, time, state, milliseconds, efficiency, _ in ended:
                 if module == name and state == "COMPLETED" and time >= first:
                     wanted["duration", hour_of(time), bucket_of(milliseconds)] += 1
                     wanted["efficiency", hour_of(time), bucket_of(int(efficiency * 100))] += 1
@@ -166,6 +167,28 @@ class Activity(RuleBasedStateMachine):
             )
             assert {row[:3]: row[3] for row in histogram} == wanted, f"{name} at {self.now}"
 
+            # per robot type: minutes of the window, and whole hours of it
+            minutes: dict[tuple[str, datetime], list[int]] = {}
+            hours: dict[tuple[str, datetime], list[int]] = {}
+            for _, _, time, state, milliseconds, _, robot_type in window:
+                for counts, period in ((minutes, minute_of(time)), (hours, hour_of(time))):
+                    if counts is hours and time < first:
+                        continue
+                    count = counts.setdefault((robot_type, period), [0, 0, 0])
+                    count[0 if state == "COMPLETED" else 1] += 1
+                    count[2] += milliseconds if state == "COMPLETED" else 0
+            for table, period, since, counts in (
+                ("type_minutes", "minute", minute_of(self.now) - DAY + MINUTE, minutes),
+                ("type_hours", "hour", first, hours),
+            ):
+                rows = self.rows(
+                    f"select robot_type, {period}, completed_count, failed_count, completed_ms from capataz_ops.{table}"
+                    f" where module_name = %s and {period} >= %s"
+                    " and (completed_count, failed_count, completed_ms) <> (0, 0, 0)",
+                    [name, since],
+                )
+                assert {row[:2]: list(row[2:]) for row in rows} == counts, f"{table} of {name} at {self.now}"
+
     # what happens
 
     @initialize()
@@ -175,6 +198,7 @@ class Activity(RuleBasedStateMachine):
             register(
                 self.connection,
                 name,
+                TYPES,
                 failure_threshold=1_000_000,
                 health_failure_threshold=1_000_000,
                 retry_policy={"base_seconds": 0},
@@ -188,9 +212,10 @@ class Activity(RuleBasedStateMachine):
         end=st.sampled_from(
             ["complete", "complete", "fail", "fail for good", "cancel", "release", "update", "fail by hand", "time out"]
         ),
+        robot_type=st.sampled_from(TYPES),
     )
-    def work(self, name: str, count: int, took: int, estimate: int | None, end: str) -> None:
-        submit(self.connection, count, name, estimated_duration_minutes=estimate)
+    def work(self, name: str, count: int, took: int, estimate: int | None, end: str, robot_type: str) -> None:
+        submit(self.connection, count, name, estimated_duration_minutes=estimate, robot_type=robot_type)
         attempts = claim(self.connection, count, name)
         robots, executions = [row[0] for row in attempts], [row[1] for row in attempts]
         self.set_clock(self.now + (timedelta(hours=1) if end == "time out" else timedelta(milliseconds=took)))
@@ -229,13 +254,16 @@ class Activity(RuleBasedStateMachine):
         ago=st.sampled_from([0, 59, 3600, 43_200, 82_801, 86_340, 86_399, 86_400, 86_401, 86_460, 172_800, 200_000]),
         apart=st.sampled_from([0, 1, 61, 3600, 10_007]),
         took=durations,
+        robot_type=st.sampled_from(TYPES),
     )
-    def import_history(self, name: str, state: str, count: int, ago: int, apart: int, took: int) -> None:
+    def import_history(
+        self, name: str, state: str, count: int, ago: int, apart: int, took: int, robot_type: str
+    ) -> None:
         robot_id = f"import-{uuid.uuid4()}"
         self.rows(
             "insert into capataz.robots (robot_id, robot_type, module_name, input_data, status)"
-            " values (%s, 'OCR', %s, '{}', 'COMPLETED')",
-            [robot_id, name],
+            " values (%s, %s, %s, '{}', 'COMPLETED')",
+            [robot_id, robot_type, name],
         )
         self.rows(
             """
@@ -258,6 +286,13 @@ class Activity(RuleBasedStateMachine):
             "update capataz.robot_execute set completed_at = greatest(%s, started_at) where execute_id = %s",
             [corrected, execute_id],
         )
+
+    @precondition(lambda self: self.ended())
+    @rule(number=pick, robot_type=st.sampled_from(TYPES))
+    def correct_a_type(self, number: int, robot_type: str) -> None:
+        rows = self.ended()
+        execute_id = rows[number % len(rows)][0]
+        self.rows("update capataz.robot_execute set robot_type = %s where execute_id = %s", [robot_type, execute_id])
 
     @precondition(lambda self: self.ended())
     @rule(number=pick, count=st.integers(1, 5), whole_robot=st.booleans())
@@ -302,7 +337,11 @@ class Activity(RuleBasedStateMachine):
         assert not self.in_window(time)
         self.compare()
 
-    @rule(destroyed=st.sampled_from(["nothing", "module_minutes", "module_histograms", "module_deltas"]))
+    @rule(
+        destroyed=st.sampled_from(
+            ["nothing", "module_minutes", "module_histograms", "module_deltas", "type_minutes", "type_hours"]
+        )
+    )
     def rebuild(self, destroyed: str) -> None:
         self.rows("select capataz.fold_counters()")
         if destroyed != "nothing":

@@ -264,6 +264,22 @@ class Capataz:
     cache_statistics = _blocking(calls.cache_statistics)
     warm_caches = _blocking(calls.warm_caches)
 
+    # trends and jobs
+    throughput = _blocking(calls.throughput)
+    error_rates = _blocking(calls.error_rates)
+    resource_trend = _blocking(calls.resource_trend)
+    fleet_trend = _blocking(calls.fleet_trend)
+    queue_state = _blocking(calls.queue_state)
+    stuck_executions = _blocking(calls.stuck_executions)
+    sample_resources = _blocking(calls.sample_resources)
+    roll_up_trends = _blocking(calls.roll_up_trends)
+    trim_windows = _blocking(calls.trim_windows)
+    validate_consistency = _blocking(calls.validate_consistency)
+    purge_history = _blocking(calls.purge_history)
+    list_jobs = _blocking(calls.list_jobs)
+    hold_ticker = _blocking(calls.hold_ticker)
+    release_ticker = _blocking(calls.release_ticker)
+
     # security
     my_modules = _blocking(calls.my_modules)
     grant_module = _blocking(calls.grant_module)
@@ -428,6 +444,22 @@ class AsyncCapataz:
     # caches
     cache_statistics = _awaitable(calls.cache_statistics)
     warm_caches = _awaitable(calls.warm_caches)
+
+    # trends and jobs
+    throughput = _awaitable(calls.throughput)
+    error_rates = _awaitable(calls.error_rates)
+    resource_trend = _awaitable(calls.resource_trend)
+    fleet_trend = _awaitable(calls.fleet_trend)
+    queue_state = _awaitable(calls.queue_state)
+    stuck_executions = _awaitable(calls.stuck_executions)
+    sample_resources = _awaitable(calls.sample_resources)
+    roll_up_trends = _awaitable(calls.roll_up_trends)
+    trim_windows = _awaitable(calls.trim_windows)
+    validate_consistency = _awaitable(calls.validate_consistency)
+    purge_history = _awaitable(calls.purge_history)
+    list_jobs = _awaitable(calls.list_jobs)
+    hold_ticker = _awaitable(calls.hold_ticker)
+    release_ticker = _awaitable(calls.release_ticker)
 
     # security
     my_modules = _awaitable(calls.my_modules)

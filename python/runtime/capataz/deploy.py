@@ -1029,7 +1029,7 @@ class _CodePhase:
             return
         rows = self.connection.execute(
             "select j.jobname, array_agg(j.username::text order by j.username), bool_and(j.active) from cron.job as j"
-            " where j.database = pg_catalog.current_database() and j.command like 'select capataz.run_job(%'"
+            " where j.database = pg_catalog.current_database() and j.command like '%select capataz.run_job(%'"
             " group by j.jobname order by j.jobname"
         ).fetchall()
         expected = {f"capataz_{name}" for name in self.tree.job_names}

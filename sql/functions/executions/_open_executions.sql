@@ -9,10 +9,12 @@ create or replace function capataz_ops._open_executions(p_robot_ids text[])
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into capataz.robot_execute (execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds)
+  insert into capataz.robot_execute (
+    execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, robot_type
+  )
   select
     capataz_ops._execute_id_prefix() || substr(gen_random_uuid()::text, 16),
-    r.robot_id, r.module_name, 'RUNNING', r.started_at, s.timeout_seconds
+    r.robot_id, r.module_name, 'RUNNING', r.started_at, s.timeout_seconds, r.robot_type
   from capataz.robots as r
   join capataz_ops.module_settings as s on s.module_name = r.module_name
   where r.robot_id = any (p_robot_ids)

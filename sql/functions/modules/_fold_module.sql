@@ -1,10 +1,11 @@
 -- capataz_ops._fold_module(p_module_name, p_wait) -> boolean
 --
--- Moves the committed deltas of a module into its minutes, histograms (of hours, ADR 0017) and totals, and writes the module
--- row: windows of 24 h, totals, consecutive failures, uptime (ADR 0006); health follows by trigger (ADR 0016). Returns false
+-- Moves the committed deltas of a module into its minutes, histograms (of hours, ADR 0017), minutes and hours per robot type
+-- (ADR 0024) and totals, and writes the module row: windows of 24 h, totals, consecutive failures, uptime (ADR 0006); health follows by trigger (ADR 0016). Returns false
 -- where the row is locked (p_wait false) or missing.
 -- Locks:  module_registry row (for no key update; it makes this the only fold of the module).
--- Writes: module_deltas, module_minutes, module_histograms, module_state, module_registry (only where a value changes).
+-- Writes: module_deltas, type_deltas, module_minutes, type_minutes, type_hours, module_histograms, module_state,
+--         module_registry (only where a value changes).
 -- Raises: nothing.
 create or replace function capataz_ops._fold_module(p_module_name text, p_wait boolean)
   returns boolean
@@ -99,6 +100,35 @@ begin
   into v_moved
   from moved as d
   cross join last_success as s;
+
+  with moved as (
+    delete from capataz_ops.type_deltas as d
+    where d.module_name = p_module_name
+    returning d.robot_type, d.minute, d.completed_count, d.completed_ms, d.failed_count
+  ), minutes as (
+    insert into capataz_ops.type_minutes as f (
+      module_name, robot_type, minute, completed_count, completed_ms, failed_count
+    )
+    select p_module_name, d.robot_type, d.minute, sum(d.completed_count), sum(d.completed_ms), sum(d.failed_count)
+    from moved as d
+    where d.minute > v_now - interval '48 hours'
+    group by d.robot_type, d.minute
+    on conflict (module_name, minute, robot_type) do update set
+      completed_count = f.completed_count + excluded.completed_count,
+      completed_ms = f.completed_ms + excluded.completed_ms,
+      failed_count = f.failed_count + excluded.failed_count
+  )
+  insert into capataz_ops.type_hours as f (module_name, robot_type, hour, completed_count, completed_ms, failed_count)
+  select
+    p_module_name, d.robot_type, date_trunc('hour', d.minute), sum(d.completed_count), sum(d.completed_ms),
+    sum(d.failed_count)
+  from moved as d
+  where d.minute > v_now - interval '366 days'
+  group by d.robot_type, date_trunc('hour', d.minute)
+  on conflict (module_name, hour, robot_type) do update set
+    completed_count = f.completed_count + excluded.completed_count,
+    completed_ms = f.completed_ms + excluded.completed_ms,
+    failed_count = f.failed_count + excluded.failed_count;
 
   select
     coalesce(sum(f.completed_count), 0) as completed_count,

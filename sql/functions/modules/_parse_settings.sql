@@ -14,6 +14,7 @@
 --   max_response_time_ms     1..2147483647, default 5000: a slower good health check makes the module DEGRADED
 --   breaker                  {cooldown_seconds 30, factor 2, max_seconds 900}: time before the first probe of an UNHEALTHY
 --                            module, and how it grows with each failed probe
+--   retention_days           1..36500, absent = for ever: ended robots are removed so many days after their end
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 naming the key.
 create or replace function capataz_ops._parse_settings(p_module_name text, p_data jsonb)
@@ -78,6 +79,7 @@ begin
         ('health_failure_threshold', v_data -> 'health_failure_threshold', true, 1.0, 1000000.0),
         ('min_success_rate', v_data -> 'min_success_rate', false, 0.0, 100.0),
         ('max_response_time_ms', v_data -> 'max_response_time_ms', true, 1.0, 2147483647.0),
+        ('retention_days', v_data -> 'retention_days', true, 1.0, 36500.0),
         ('breaker.cooldown_seconds', v_breaker -> 'cooldown_seconds', false, 0.0, 604800.0),
         ('breaker.factor', v_breaker -> 'factor', false, 1.0, 100.0),
         ('breaker.max_seconds', v_breaker -> 'max_seconds', false, 0.0, 604800.0)
@@ -111,6 +113,7 @@ begin
   v_settings.worker_timeout_seconds := coalesce(round((v_data ->> 'worker_timeout_seconds')::numeric, 6)::double precision, 30);
   v_settings.timeout_seconds := coalesce((v_data ->> 'timeout_seconds')::numeric::integer, 1800);
   v_settings.priority_aging_seconds := coalesce(round((v_data ->> 'priority_aging_seconds')::numeric, 6)::double precision, 600);
+  v_settings.retention_days := (v_data ->> 'retention_days')::numeric::integer;
   v_settings.health_check_interval_seconds :=
     coalesce(round((v_data ->> 'health_check_interval_seconds')::numeric, 6)::double precision, 60);
   v_settings.health_failure_threshold := coalesce((v_data ->> 'health_failure_threshold')::numeric::integer, 3);

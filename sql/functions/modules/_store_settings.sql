@@ -29,7 +29,8 @@ begin
     max_response_time_ms = excluded.max_response_time_ms,
     breaker_cooldown_seconds = excluded.breaker_cooldown_seconds,
     breaker_factor = excluded.breaker_factor,
-    breaker_max_seconds = excluded.breaker_max_seconds;
+    breaker_max_seconds = excluded.breaker_max_seconds,
+    retention_days = excluded.retention_days;
 
   insert into capataz_ops.module_state (module_name)
   values (p_settings.module_name)

@@ -1,7 +1,8 @@
 -- capataz.module_health(p_module_name) -> rows, one per module, by name
 --
 -- How each module is and what it holds (specification 3.1, 5.2; ADR 0016):
--- reason       why it has its health_status; health_since: since when, UTC; both null where it never changed
+-- reason       why it has its health_status; health_since: since when, UTC; both null where it never changed;
+--              error messages in it are masked for readers (ADR 0022)
 -- opened_by    work, checks or hand while its circuit breaker is open; probe_after: before this time it gets no probe
 -- is_probing   whether a probe is running now
 -- failed_checks, consecutive_failures   in a row
@@ -35,13 +36,19 @@ as $$
 #variable_conflict use_column
 declare
   v_modules constant text[] := capataz_ops._scope('read');
+  v_sees_all constant boolean := capataz_ops._sees_payload(p_module_name);
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, false);
   perform capataz_ops._require_access(v_modules, p_module_name);
 
   return query
   select
-    m.module_name, m.is_active, m.health_status, h.reason, h.changed_at, t.opened_by, t.probe_after,
+    m.module_name, m.is_active, m.health_status,
+    case
+      when v_sees_all then h.reason
+      else capataz_ops._shown_text(capataz_ops._payload_view(m.module_name, null, false), h.reason)
+    end,
+    h.changed_at, t.opened_by, t.probe_after,
     exists (
       select
       from capataz_ops.module_probes as q

@@ -20,24 +20,22 @@ begin
   select
     'jobs'::text,
     case
-      when bool_or(j.last_outcome = 'failed') then 'CRITICAL'
-      when bool_or(v_now - coalesce(j.last_start_at, j.defined_at) > make_interval(secs => 3 * j.every_seconds))
-        then 'WARNING'
+      when bool_or(j.last_outcome like 'failed%') then 'CRITICAL'
+      when bool_or(s.is_late) then 'WARNING'
       else 'OK'
     end,
     coalesce(
       string_agg(
         case
-          when j.last_outcome = 'failed' then format('%s failed: %s', j.job_name, j.last_error)
-          when v_now - coalesce(j.last_start_at, j.defined_at) > make_interval(secs => 3 * j.every_seconds)
-            then format('%s is overdue since %s UTC', j.job_name,
-              coalesce(j.last_start_at, j.defined_at) + make_interval(secs => j.every_seconds))
+          when j.last_outcome like 'failed%' then format('%s %s: %s', j.job_name, split_part(j.last_outcome, ':', 1), j.last_error)
+          when s.is_late then format('%s is overdue since %s UTC', j.job_name, j.next_due_at)
         end,
         '; ' order by j.job_name
       ),
       format('%s jobs ran in time', count(*))
     )
-  from capataz_ops.jobs as j;
+  from capataz_ops.jobs as j
+  join capataz_ops._job_states as s on s.job_name = j.job_name;
 
   return query
   select
@@ -144,6 +142,7 @@ begin
     and a.pid <> pg_backend_pid()
     and a.xact_start is not null;
 
+  -- one row, whoever runs the jobs
   return query
   select
     'scheduler'::text,
@@ -152,12 +151,44 @@ begin
       when max(j.last_end_at) > v_now - interval '5 minutes' then 'OK'
       else 'WARNING'
     end,
-    case
-      when exists (select from pg_extension as x where x.extname = 'pg_cron') then 'pg_cron is installed'
-      when max(j.last_end_at) > v_now - interval '5 minutes' then 'jobs are run from outside (capataz tick)'
-      else 'no pg_cron and no tick: run `capataz tick`'
-    end
+    concat_ws(
+      '; ',
+      case
+        when exists (select from pg_extension as x where x.extname = 'pg_cron') then 'pg_cron is installed'
+        when max(j.last_end_at) > v_now - interval '5 minutes' then 'jobs are run from outside (capataz tick)'
+        else 'no pg_cron and no tick: run `capataz tick`'
+      end,
+      (
+        -- the latest gap of a day, and how many jobs it hit
+        select format(
+          '%s%s did not run from %s to %s UTC', (array_agg(g.job_name order by g.gap_from desc, g.job_name))[1],
+          case when count(*) > 1 then format(' and %s more', count(*) - 1) end, max(g.gap_from), min(g.gap_until)
+        )
+        from capataz_ops.jobs as g
+        where g.gap_until between v_now - interval '24 hours' and v_now
+          and g.gap_until - g.gap_from > interval '5 minutes'
+          and g.gap_until > (select max(l.gap_from) from capataz_ops.jobs as l)
+        having count(*) > 0
+      )
+    )
   from capataz_ops.jobs as j;
+
+  return query
+  select
+    'consistency'::text,
+    case when count(f.subject) > 0 then 'CRITICAL' else 'OK' end,
+    case
+      when count(f.subject) > 0
+        then format(
+          '%s findings; the latest: %s', count(f.subject),
+          (array_agg(format('%s: %s: %s', f.check_name, f.subject, f.detail) order by f.last_seen_at desc, f.subject))[1]
+        )
+      when max(w.started_at) is null then 'not validated yet'
+      else format('nothing found; %s robots read since %s UTC', max(w.row_count), max(w.started_at))
+    end
+  from capataz_ops.walks as w
+  left join capataz_ops.findings as f on true
+  where w.walk_name = 'validate_consistency';
 end
 $$;
 

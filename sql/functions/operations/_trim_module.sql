@@ -2,7 +2,7 @@
 --
 -- Drops minutes after 48 hours and days of the histograms after 8 days; hours of the histograms become part of their day
 -- after 48 hours (ADR 0017). The caller holds the module's row.
--- Locks:  module_minutes, module_histograms rows. Writes: the same. Raises: nothing.
+-- Locks:  module_minutes, type_minutes, module_histograms rows. Writes: the same. Raises: nothing.
 create or replace function capataz_ops._trim_module(p_module_name text)
   returns void
   language plpgsql
@@ -14,6 +14,10 @@ declare
   v_now constant timestamp := capataz.utc_now();
 begin
   delete from capataz_ops.module_minutes as f
+  where f.module_name = p_module_name
+    and f.minute <= date_trunc('minute', v_now) - interval '48 hours';
+
+  delete from capataz_ops.type_minutes as f
   where f.module_name = p_module_name
     and f.minute <= date_trunc('minute', v_now) - interval '48 hours';
 

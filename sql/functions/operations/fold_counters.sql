@@ -64,6 +64,9 @@ begin
       or exists (
         select from capataz_ops.module_deltas as d where d.module_name = s.module_name
       )
+      or exists (
+        select from capataz_ops.type_deltas as d where d.module_name = s.module_name
+      )
       or s.window_from <> v_from
         and exists (
           select

@@ -1,13 +1,14 @@
 -- capataz.rebuild_derived() -> void
 --
 -- Recomputes derived state: from the three core tables settings, minutes of the last 48 hours, windows, histograms of
--- 8 days and permits; from the health checks, which are kept for 48 hours, their counts per minute. Totals cannot be
+-- 8 days, hours per robot type of a year and permits; from the health checks, which are kept for 48 hours, their counts per minute. Totals cannot be
 -- recomputed once history is purged: each becomes the greater of what is known and what history shows. A FAILED
 -- execution whose worker was not answered counts as retried where its robot has a later execution, or is RETRYING.
 -- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile;
 -- completions that commit during the call are counted once.
 -- Locks:  robots it hands back, module_registry rows, by name, for no key update. Writes: module_settings, module_state,
---         module_minutes, module_histograms, module_deltas, module_permits, module_registry.
+--         module_minutes, type_minutes, type_hours, module_histograms, module_deltas, type_deltas, module_permits,
+--         module_registry.
 -- Raises: RB400 where a module's registration_data is not usable.
 create or replace function capataz.rebuild_derived()
   returns void
@@ -21,6 +22,7 @@ declare
   v_minutes constant timestamp := date_trunc('minute', v_now) - interval '48 hours';
   v_hours constant timestamp := date_trunc('hour', v_now) - interval '48 hours';
   v_days constant timestamp := date_trunc('day', v_now) - interval '8 days';
+  v_year constant timestamp := date_trunc('hour', v_now) - interval '366 days';
   v_module record;
 begin
   -- robots whose execution disappeared: nothing else would ever end them
@@ -37,6 +39,12 @@ begin
   where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
   delete from capataz_ops.module_histograms as h
   where not exists (select from capataz.module_registry as m where m.module_name = h.module_name);
+  delete from capataz_ops.type_deltas as d
+  where not exists (select from capataz.module_registry as m where m.module_name = d.module_name);
+  delete from capataz_ops.type_minutes as f
+  where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
+  delete from capataz_ops.type_hours as f
+  where not exists (select from capataz.module_registry as m where m.module_name = f.module_name);
 
   -- the rows of modules before their settings, as in the trigger of a registration
   perform
@@ -59,6 +67,72 @@ begin
       delete from capataz_ops.module_deltas as d
       where d.module_name = v_module.module_name
       returning d.processed_count, d.processed_ms
+    ), type_gone as (
+      delete from capataz_ops.type_deltas as d
+      where d.module_name = v_module.module_name
+    ), type_counts as materialized (
+      select
+        coalesce(e.robot_type, r.robot_type) as robot_type,
+        -- minutes of 48 hours; before them, hours
+        case
+          when e.completed_at >= v_hours then date_trunc('minute', e.completed_at)
+          else date_trunc('hour', e.completed_at)
+        end as minute,
+        count(*) filter (where e.execution_state = 'COMPLETED') as completed_count,
+        coalesce(sum(e.duration_ms) filter (where e.execution_state = 'COMPLETED'), 0) as completed_ms,
+        count(*) filter (where e.execution_state = 'FAILED') as failed_count
+      from capataz.robot_execute as e
+      left join capataz.robots as r on e.robot_type is null and r.robot_id = e.robot_id
+      where e.module_name = v_module.module_name
+        and e.execution_state in ('COMPLETED', 'FAILED')
+        and e.completed_at >= v_year
+      group by 1, 2
+    ), old_type_minutes as (
+      delete from capataz_ops.type_minutes as f
+      where f.module_name = v_module.module_name
+        and not exists (select from type_counts as n where n.robot_type = f.robot_type and n.minute = f.minute)
+    ), new_type_minutes as (
+      insert into capataz_ops.type_minutes as f (
+        module_name, robot_type, minute, completed_count, completed_ms, failed_count
+      )
+      select v_module.module_name, n.robot_type, n.minute, n.completed_count, n.completed_ms, n.failed_count
+      from type_counts as n
+      where n.minute >= v_minutes
+      on conflict (module_name, minute, robot_type) do update set
+        completed_count = excluded.completed_count,
+        completed_ms = excluded.completed_ms,
+        failed_count = excluded.failed_count
+    ), type_hour_counts as materialized (
+      select
+        n.robot_type, date_trunc('hour', n.minute) as hour, sum(n.completed_count) as completed_count,
+        sum(n.completed_ms) as completed_ms, sum(n.failed_count) as failed_count
+      from type_counts as n
+      group by n.robot_type, date_trunc('hour', n.minute)
+    ), old_type_hours as (
+      delete from capataz_ops.type_hours as f
+      where f.module_name = v_module.module_name
+        and f.hour >= v_hours
+        and not exists (select from type_hour_counts as n where n.robot_type = f.robot_type and n.hour = f.hour)
+    ), new_type_hours as (
+      -- hours of before may have been purged: each keeps the greater of what is known and what history shows
+      insert into capataz_ops.type_hours as f (
+        module_name, robot_type, hour, completed_count, completed_ms, failed_count
+      )
+      select v_module.module_name, n.robot_type, n.hour, n.completed_count, n.completed_ms, n.failed_count
+      from type_hour_counts as n
+      on conflict (module_name, hour, robot_type) do update set
+        completed_count = case
+          when f.hour >= v_hours then excluded.completed_count
+          else greatest(f.completed_count, excluded.completed_count)
+        end,
+        completed_ms = case
+          when f.hour >= v_hours then excluded.completed_ms
+          else greatest(f.completed_ms, excluded.completed_ms)
+        end,
+        failed_count = case
+          when f.hour >= v_hours then excluded.failed_count
+          else greatest(f.failed_count, excluded.failed_count)
+        end
     ), minutes as materialized (
       select
         u.minute, sum(u.completed) as completed_count, sum(u.completed_ms) as completed_ms, sum(u.failed) as failed_count,

@@ -1,6 +1,7 @@
 -- capataz.run_due_jobs() -> rows (job_name, outcome, duration_ms)
 --
--- Runs every job whose interval has passed since its last start: what `capataz tick` calls where there is no pg_cron.
+-- Runs every job that is due by its schedule, in one transaction: for plain SQL callers. `capataz tick` runs each in a
+-- transaction of its own, under the job's time limit. What was due several times is run once.
 -- Locks: as run_job. Writes: as run_job. Raises: nothing; errors of jobs are recorded.
 create or replace function capataz.run_due_jobs()
   returns table (job_name text, outcome text, duration_ms bigint)
@@ -16,12 +17,9 @@ declare
 begin
   for v_job in
     select j.job_name
-    from capataz_ops.jobs as j
-    where j.last_start_at is null
-      or j.last_start_at + make_interval(secs => j.every_seconds) <= capataz.utc_now()
-      or j.last_start_at > capataz.utc_now() + interval '1 hour'  -- the clock was set back
-    -- the one that waits for rows of modules runs while this transaction holds none: no two calls wait in a circle
-    order by j.job_name <> 'expire_executions', j.job_name
+    from capataz_ops._job_states as j
+    where j.is_due
+    order by j.run_order, j.job_name
   loop
     v_started := clock_timestamp();
     job_name := v_job.job_name;

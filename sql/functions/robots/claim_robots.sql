@@ -164,11 +164,11 @@ begin
       v_prefix || substr(gen_random_uuid()::text, 16) as execute_id
   ), opened as (
     insert into capataz.robot_execute (
-      execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, worker_id, has_permit
+      execute_id, robot_id, module_name, execution_state, started_at, timeout_seconds, worker_id, has_permit, robot_type
     )
     select
       c.execute_id, c.robot_id, p_module_name, 'RUNNING', c.started_at,
-      coalesce(p_timeout_seconds, v_module.timeout_seconds), p_worker_id, v_module.max_concurrency is not null
+      coalesce(p_timeout_seconds, v_module.timeout_seconds), p_worker_id, v_module.max_concurrency is not null, c.robot_type
     from claimed as c
   ), probed as (
     update capataz_ops.module_probes as p

@@ -51,11 +51,6 @@ begin
       where o.key_id = v_key.key_id
       for no key update skip locked
     );
-    if not found then
-      insert into capataz_ops.api_key_uses (key_id, last_used_at)
-      values (v_key.key_id, v_minute)
-      on conflict do nothing;
-    end if;
   end if;
   return v_key;
 end

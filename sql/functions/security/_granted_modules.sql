@@ -5,31 +5,39 @@
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._granted_modules(p_role_name name)
   returns text[]
-  language sql
+  language plpgsql
   stable
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
-  with recursive mine as (
-    select r.oid, r.rolname::text as role_name
-    from pg_roles as r
-    where r.rolname = p_role_name
-    union
-    select r.oid, r.rolname::text
-    from mine as m
-    join pg_auth_members as a on a.member = m.oid
-    join pg_roles as r on r.oid = a.roleid
-  )
-  select
-    case
-      when exists (select from mine as m where m.role_name = 'capataz_worker')
-        or exists (select from mine as m join capataz_ops.tied_roles as t on t.role_name = m.role_name)
-        then array(
-          select distinct g.module_name::text
-          from mine as m
-          join capataz_ops.module_grants as g on g.role_name = m.role_name
-        )
-    end
+declare
+  v_mine oid[] := array[to_regrole(quote_ident(p_role_name))::oid];
+  v_further oid[] := v_mine;
+  v_names text[];
+begin
+  loop
+    v_further := array(
+      select a.roleid
+      from pg_auth_members as a
+      where a.member = any (v_further)
+        and a.roleid <> all (v_mine)
+    );
+    exit when v_further = '{}'::oid[];
+    v_mine := v_mine || v_further;
+  end loop;
+  v_names := array(select pg_get_userbyid(m.role_id)::text from unnest(v_mine) as m (role_id));
+
+  if 'capataz_worker' = any (v_names)
+     or exists (select from capataz_ops.tied_roles as t where t.role_name = any (v_names))
+  then
+    return array(
+      select distinct g.module_name::text
+      from capataz_ops.module_grants as g
+      where g.role_name = any (v_names)
+    );
+  end if;
+  return null;
+end
 $$;
 
 comment on function capataz_ops._granted_modules(name) is

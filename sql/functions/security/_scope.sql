@@ -19,11 +19,13 @@ create or replace function capataz_ops._scope(p_scope text)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_caller constant name := capataz_ops._caller()::name;
+  v_caller name;
 begin
   if current_setting('is_superuser') = 'on' then
     return null;
-  elsif pg_has_role(v_caller, 'capataz_gateway', 'member') then
+  end if;
+  v_caller := coalesce(nullif(current_setting('role'), 'none'), session_user)::name;  -- _caller(), without a call
+  if pg_has_role(v_caller, 'capataz_gateway', 'member') then
     return array[(capataz_ops._key_of_caller(p_scope)).module_name::text];
   elsif pg_has_role(v_caller, 'capataz_operator', 'usage')
         or pg_has_role(v_caller, 'capataz_admin', 'usage')

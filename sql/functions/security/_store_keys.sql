@@ -42,6 +42,13 @@ begin
     expires_at = excluded.expires_at,
     revoked_at = excluded.revoked_at
   where k.module_name = excluded.module_name;
+
+  -- a row to note uses in, from the start: no two first uses wait for each other
+  insert into capataz_ops.api_key_uses (key_id, last_used_at)
+  select k.key_id, '-infinity'
+  from capataz_ops.api_keys as k
+  where k.module_name = p_module_name
+  on conflict do nothing;
 end
 $$;
 

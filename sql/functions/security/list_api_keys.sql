@@ -29,7 +29,8 @@ begin
   perform capataz_ops._require_access(v_modules, p_module_name);
 
   return query
-  select k.key_id, k.module_name, k.label, k.scopes, k.created_at, k.expires_at, k.revoked_at, u.last_used_at
+  select k.key_id, k.module_name, k.label, k.scopes, k.created_at, k.expires_at, k.revoked_at,
+    nullif(u.last_used_at, '-infinity')
   from capataz_ops.api_keys as k
   left join capataz_ops.api_key_uses as u on u.key_id = k.key_id
   where (p_module_name is null or k.module_name = p_module_name)

@@ -9,8 +9,9 @@ from (
   values
     ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules,deployed_version}'::text[]),
     ('{admin,operator,producer,worker,viewer,gateway}',
-     '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score}'),
-    ('{admin,operator,producer,worker,viewer}', '{system_health,cached,cache_statistics}'),
+     '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score,
+       throughput,error_rates,resource_trend,queue_state,stuck_executions}'),
+    ('{admin,operator,producer,worker,viewer}', '{system_health,cached,cache_statistics,fleet_trend,list_jobs}'),
     ('{admin,operator,producer,gateway}', '{submit_robot,submit_robots,route_robot,cancel_robot}'),
     ('{admin,operator,worker,gateway}',
      '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
@@ -18,7 +19,8 @@ from (
     ('{admin,operator,gateway}', '{retry_robot,pause_execution,resume_execution,activate_module,deactivate_module}'),
     ('{admin,operator}',
      '{expire_executions,fold_counters,find_stragglers,evaluate_health,score_modules,due_health_checks,move_waiting_robots,
-       warm_caches,run_due_jobs,run_job}'),
+       warm_caches,run_due_jobs,run_job,sample_resources,roll_up_trends,trim_windows,validate_consistency,purge_history,
+       hold_ticker,release_ticker}'),
     ('{admin,gateway}', '{register_module,list_api_keys,verify_api_key}'),
     ('{admin,operator,producer,worker,gateway}', '{take_rate_token}'),
     ('{gateway}', '{authenticate,begin_idempotent,finish_idempotent}'),
@@ -74,7 +76,7 @@ select set_eq(
       values
         ('{admin}'::text[], '{module_registry}'::text[]),
         ('{worker,operator,admin}', '{robots,robot_execute}'),
-        ('{viewer,operator,admin}', '{active_modules,routing_table,performance_scoreboard,system_health_status}'),
+        ('{viewer,operator,admin}', '{active_modules,routing_table,performance_scoreboard,system_health_status,running,stuck,queue,modules,today}'),
         ('{viewer,worker,operator,admin}', '{robot_details,execution_details}')
     ) as g (roles, tables)
     cross join unnest(g.roles) as r

@@ -59,6 +59,9 @@ values
     ('take_rate_token',
      'p_module_name text, p_cost double precision DEFAULT 1',
      'double precision'),
+    ('validate_consistency',
+     '',
+     'integer'),
     ('verify_api_key',
      'p_key text',
      'TABLE(key_id text, module_name text, label text, scopes text[], '
@@ -103,6 +106,10 @@ values
     ('due_health_checks',
      'p_limit bigint DEFAULT 1000',
      'TABLE(module_name character varying, health_endpoint character varying, last_health_check timestamp without time zone)'),
+    ('error_rates',
+     'p_module_name text DEFAULT NULL::text, p_hours bigint DEFAULT 24',
+     'TABLE(module_name character varying, robot_type character varying, completed_count bigint, '
+     'failed_count bigint, error_rate numeric, avg_duration_ms bigint)'),
     ('evaluate_health',
      '',
      'integer'),
@@ -126,6 +133,14 @@ values
     ('find_stragglers',
      '',
      'integer'),
+    ('fleet_trend',
+     'p_from timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_to timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_step_seconds bigint DEFAULT NULL::bigint',
+     'TABLE(step_at timestamp without time zone, sample_count bigint, cache_hit_percent numeric, '
+     'database_bytes bigint, dead_robots bigint, dead_executions bigint, dead_modules bigint, '
+     'oldest_snapshot_seconds bigint, replication_lag_seconds double precision, '
+     'replication_lag_bytes bigint, archive_lag_seconds bigint, sample_ms double precision)'),
     ('fold_counters',
      '',
      'integer'),
@@ -139,6 +154,17 @@ values
     ('heartbeat_worker',
      'p_worker_id text, p_module_name text, p_info jsonb DEFAULT ''{}''::jsonb',
      'void'),
+    ('hold_ticker',
+     'p_ticker_id text, p_patience_seconds bigint DEFAULT 30',
+     'boolean'),
+    ('list_jobs',
+     '',
+     'TABLE(job_name character varying, description text, schedule text, command text, job_owner text, '
+     'timeout_seconds integer, last_start_at timestamp without time zone, '
+     'last_end_at timestamp without time zone, last_duration_ms bigint, last_outcome text, '
+     'last_error text, next_due_at timestamp without time zone, is_due boolean, is_late boolean, '
+     'run_count bigint, failure_count bigint, missed_count bigint, gap_from timestamp without time zone, '
+     'gap_until timestamp without time zone)'),
     ('module_activity',
      'p_module_name text DEFAULT NULL::text, p_minutes bigint DEFAULT 60',
      'TABLE(module_name character varying, minute timestamp without time zone, completed_count bigint, failed_count bigint)'),
@@ -154,6 +180,13 @@ values
     ('pause_execution',
      'p_execute_id text',
      'capataz.execution_state_enum'),
+    ('purge_history',
+     '',
+     'integer'),
+    ('queue_state',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(module_name character varying, priority capataz.priority_enum, waiting bigint, '
+     'not_due bigint, oldest_due_at timestamp without time zone, is_estimate boolean)'),
     ('rebuild_derived',
      '',
      'void'),
@@ -173,6 +206,9 @@ values
     ('release_robots',
      'p_execute_ids text[]',
      'integer'),
+    ('release_ticker',
+     'p_ticker_id text',
+     'boolean'),
     ('report_progress',
      'p_execute_id text, p_progress_percentage double precision DEFAULT NULL::double precision, '
      'p_current_step text DEFAULT NULL::text, p_step_category text DEFAULT NULL::text, '
@@ -185,6 +221,16 @@ values
      'p_external_api_duration_ms bigint DEFAULT NULL::bigint, '
      'p_external_api_failures bigint DEFAULT NULL::bigint',
      'capataz.execution_state_enum'),
+    ('resource_trend',
+     'p_module_name text DEFAULT NULL::text, '
+     'p_from timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_to timestamp without time zone DEFAULT NULL::timestamp without time zone, '
+     'p_step_seconds bigint DEFAULT NULL::bigint',
+     'TABLE(step_at timestamp without time zone, sample_count bigint, waiting_low numeric, '
+     'waiting_normal numeric, waiting_high numeric, waiting_critical numeric, pending numeric, '
+     'retrying numeric, not_due numeric, waiting_max bigint, oldest_due_seconds bigint, '
+     'in_flight numeric, in_flight_max bigint, capacity bigint, cpu_percent numeric, memory_mb numeric, '
+     'disk_io_mb numeric, network_io_mb numeric, is_estimate boolean)'),
     ('resume_execution',
      'p_execute_id text',
      'capataz.execution_state_enum'),
@@ -194,6 +240,9 @@ values
     ('retry_step',
      'p_execute_id text, p_error_message text',
      'capataz.execution_state_enum'),
+    ('roll_up_trends',
+     '',
+     'integer'),
     ('route_robot',
      'p_robot_type text',
      'text'),
@@ -203,12 +252,21 @@ values
     ('run_job',
      'p_job_name text',
      'text'),
+    ('sample_resources',
+     '',
+     'integer'),
     ('score_modules',
      '',
      'integer'),
     ('stop_worker',
      'p_worker_id text',
      'integer'),
+    ('stuck_executions',
+     'p_module_name text DEFAULT NULL::text',
+     'TABLE(robot_id character varying, execute_id character varying, module_name character varying, '
+     'robot_type character varying, reason text, since timestamp without time zone, '
+     'execution_state capataz.execution_state_enum, current_step character varying, '
+     'progress_percentage smallint, started_at timestamp without time zone, worker_id character varying)'),
     ('submit_robot',
      'p_robot_type text, p_input_data jsonb DEFAULT ''{}''::jsonb, '
      'p_module_name text DEFAULT NULL::text, p_priority text DEFAULT ''NORMAL''::text, '
@@ -229,6 +287,14 @@ values
     ('system_health',
      '',
      'TABLE(check_name text, status text, detail text)'),
+    ('throughput',
+     'p_module_name text DEFAULT NULL::text, p_robot_type text DEFAULT NULL::text, '
+     'p_minutes bigint DEFAULT 60',
+     'TABLE(minute timestamp without time zone, completed_count bigint, failed_count bigint, '
+     'error_rate numeric, avg_duration_ms bigint)'),
+    ('trim_windows',
+     '',
+     'integer'),
     ('utc_now',
      '',
      'timestamp without time zone'),

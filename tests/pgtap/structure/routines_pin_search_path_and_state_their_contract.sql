@@ -51,7 +51,8 @@ select set_eq(
   $$select name from routines where schema_name = 'capataz' and provolatile <> 'v'$$,
   array['utc_now', 'deployed_version', 'get_robot', 'explain_robot', 'batch_progress', 'system_health', 'due_health_checks',
     'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics', 'my_modules', 'module_grants',
-    'list_api_keys', 'robot_data', 'execution_data'],
+    'list_api_keys', 'robot_data', 'execution_data', 'throughput', 'error_rates', 'resource_trend', 'fleet_trend',
+    'list_jobs', 'queue_state', 'stuck_executions'],
   'only these public functions promise to write nothing'
 );
 select is_empty(

@@ -116,7 +116,7 @@ select set_eq(
     ('robots', 'available_at'), ('robots', 'arrival'), ('robots', 'is_routed'), ('robots', 'compliance_context'),
     ('module_registry', 'max_concurrency'),
     ('robot_execute', 'worker_id'), ('robot_execute', 'error_category'), ('robot_execute', 'items_processed'),
-    ('robot_execute', 'answered_status'), ('robot_execute', 'has_permit')$$,
+    ('robot_execute', 'answered_status'), ('robot_execute', 'has_permit'), ('robot_execute', 'robot_type')$$,
   'Capataz adds these columns and no others'
 );
 

@@ -29,9 +29,10 @@ from rich.text import Text
 from .. import __version__, calls
 from ..client import Capataz, connect_options, default_dsn
 from ..errors import CapatazError, NotInstalled
-from ..models import HealthCheck, Robot
+from ..models import HealthCheck, JobRun, Robot
 from . import queries, views
 from .output import (
+    EXIT_REFUSED,
     EXIT_UNREACHABLE,
     EXIT_UNWELL,
     ago,
@@ -389,37 +390,47 @@ def _await_robot(client: Capataz, robot_id: str) -> Robot:
 @_guarded
 def tick(
     once: Annotated[bool, typer.Option("--once", help="Run what is due now, and stop.")] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks at the clock.")] = 5.0,
+    every: Annotated[float, typer.Option(min=0.1, help="Longest time between two looks at the jobs, seconds.")] = 5.0,
+    patience: Annotated[
+        int, typer.Option(min=1, max=3600, help="Seconds of silence after which another ticker takes over.")
+    ] = 30,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every run, not only what fails.")] = False,
     dsn: Dsn = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the scheduled jobs where there is no pg_cron. Any number of these may run: each job is run by one."""
-    if not once and not as_json:
-        note(f"Running due jobs every {every:g} s; Ctrl-C stops.")
-    failures = 0
-    while True:
-        try:
-            with _client(dsn) as (client, _):
-                while True:
-                    runs = client.run_due_jobs()
-                    failures = 0
-                    if as_json:
-                        for run in runs:
-                            show_json(run, line=True)
-                    elif runs:
-                        show(views.jobs_table(runs))
-                    elif once:
-                        note("Nothing is due.")
-                    if once:
-                        return
-                    time.sleep(every)
-        except psycopg.OperationalError as error:
-            if once:
-                raise
-            failures += 1
-            delay = min(every * 2**failures, 60.0)
-            note(f"{' '.join(str(error).split())}; trying again in {delay:.0f} s")
-            time.sleep(delay)
+    """Run the scheduled jobs where there is no pg_cron. Of several, one is active; the others stand by."""
+    from ..ticker import Ticker
+
+    def tell(run: JobRun) -> None:
+        if as_json:
+            show_json(run, line=True)
+        elif verbose or run.outcome.startswith("failed"):
+            show(Text(f"{datetime.now(UTC):%H:%M:%S} {run.job_name} {run.outcome}, {duration(run.duration_ms)}"))
+            sys.stdout.flush()
+
+    def tell_state(active: bool) -> None:
+        note("This ticker is active." if active else "Another ticker is active; standing by.")
+
+    _log(verbose)
+    ticker = Ticker(
+        _dsn(dsn),
+        every=every,
+        patience=patience,
+        on_run=tell if as_json or not once else None,
+        on_state=None if once else tell_state,
+    )
+    if not once:
+        if not as_json:
+            note("Running jobs as they are due; Ctrl-C stops.")
+        ticker.run()
+        return
+    runs = ticker.once()
+    if runs is None:
+        note("Another ticker is active.")
+    elif not runs:
+        note("Nothing is due.")
+    elif not as_json:
+        show(views.runs_table(runs))
 
 
 @app.command(rich_help_panel="Work")
@@ -887,6 +898,54 @@ def _each(dsn: str | None, robot_ids: list[str], as_json: bool, act: Callable[[C
 
 
 # --- doctor ----------------------------------------------------------------------------------------------------
+
+
+jobs_app = typer.Typer(help="The scheduled jobs: what runs when, and how it went.", invoke_without_command=True)
+app.add_typer(jobs_app, name="jobs", rich_help_panel="Look")
+
+
+@jobs_app.callback(invoke_without_command=True)
+@_guarded
+def jobs(context: typer.Context, dsn: Dsn = None, as_json: AsJson = False) -> None:
+    """Show the scheduled jobs: schedule, last run, next due, what was missed."""
+    if context.invoked_subcommand is not None:
+        return
+    with _client(dsn) as (client, _):
+        found = client.list_jobs()
+        now = client.utc_now()
+    if as_json:
+        show_json(found)
+        return
+    show(views.jobs_table(found, now))
+    for line in views.job_remarks(found):
+        show(line)
+
+
+@jobs_app.command(name="run")
+@_guarded
+def run_job_now(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The job.")],
+    dsn: Dsn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one job now, under its time limit. Exit 1 if it fails."""
+    from ..ticker import run_one
+
+    with _client(dsn) as (client, connection):
+        limits = {job.job_name: job.timeout_seconds for job in client.list_jobs()}
+        run = run_one(connection, name, limits.get(name, 300))
+        failed = run.outcome.startswith("failed")
+        error = next((job.last_error for job in client.list_jobs() if job.job_name == name), None) if failed else None
+    if as_json:
+        show_json(run)
+    else:
+        show(Text.assemble(f"{run.job_name}: ", coloured(run.outcome), f", {duration(run.duration_ms)}"))
+        if run.outcome == "skipped":
+            note("It is running elsewhere at this moment.")
+        if error:
+            show(Text(error))
+    if failed:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @app.command(rich_help_panel="Look")

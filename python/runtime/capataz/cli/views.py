@@ -17,6 +17,7 @@ from ..models import (
     Check,
     HealthChange,
     HealthCheck,
+    Job,
     JobRun,
     ModuleActivity,
     ModuleState,
@@ -486,12 +487,73 @@ def health_table(checks: Sequence[HealthCheck]) -> Grid:
     return grid
 
 
-def jobs_table(runs: Sequence[JobRun]) -> Grid:
+def runs_table(runs: Sequence[JobRun]) -> Grid:
     """Return the jobs that ran."""
     grid = Grid(Column("JOB", least=10), Column("OUTCOME", least=10), Column("TOOK", right=True))
     for run in runs:
         grid.add(run.job_name, coloured(run.outcome), duration(run.duration_ms))
     return grid
+
+
+def job_state(job: Job) -> Text:
+    """Return in a word how a job is."""
+    if job.last_outcome is not None and job.last_outcome.startswith("failed"):
+        return Text("timeout" if job.last_outcome.endswith("timeout") else "failed", style="bold red")
+    if job.is_late:
+        return Text("late", style="yellow")
+    if job.last_start_at is None:
+        return Text("not yet", style="dim")
+    return Text("ok", style="green")
+
+
+def jobs_table(jobs: Sequence[Job], now: datetime) -> Grid:
+    """Return the catalogue of jobs."""
+    grid = Grid(
+        Column("JOB", least=16),
+        Column("SCHEDULE", drop=3),
+        Column("STATE"),
+        Column("LAST RUN", right=True),
+        Column("TOOK", right=True, drop=4),
+        Column("NEXT", right=True),
+        Column("RUNS", right=True, drop=2),
+        Column("FAILED", right=True, drop=2),
+        Column("MISSED", right=True, drop=2),
+        Column("WHAT IT DOES", least=24, drop=1),
+    )
+    for job in jobs:
+        grid.add(
+            job.job_name,
+            Text(job.schedule, style="dim"),
+            job_state(job),
+            ago(job.last_start_at, now),
+            duration(job.last_duration_ms),
+            "now" if job.is_due else ago(job.next_due_at, now),
+            count(job.run_count),
+            count(job.failure_count) if job.failure_count else "-",
+            count(job.missed_count) if job.missed_count else "-",
+            job.description,
+        )
+    return grid
+
+
+def job_remarks(jobs: Sequence[Job]) -> list[Text]:
+    """Return what the table has no room for: errors of failed jobs, and the latest gap."""
+    remarks = [
+        Text.assemble((f"{job.job_name}: ", "bold red"), first_line(job.last_error))
+        for job in jobs
+        if job.last_outcome is not None and job.last_outcome.startswith("failed")
+    ]
+    gaps = [job for job in jobs if job.gap_from is not None and job.gap_until is not None]
+    if gaps:
+        longest = max(gaps, key=lambda job: (job.gap_until or datetime.min) - (job.gap_from or datetime.min))
+        remarks.append(
+            Text.assemble(
+                ("Latest gaps: ", "yellow"),
+                f"{longest.job_name} did not run from {moment(longest.gap_from)} to {moment(longest.gap_until)}"
+                + (f"; so it was with {len(gaps) - 1} more" if len(gaps) > 1 else ""),
+            )
+        )
+    return remarks
 
 
 def batch_view(batch: BatchProgress, now: datetime) -> Group:

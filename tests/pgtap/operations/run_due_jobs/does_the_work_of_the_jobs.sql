@@ -3,7 +3,7 @@ begin;
 select plan(2);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
-update capataz_ops.jobs set last_start_at = null;
+update capataz_ops.jobs set next_due_at = null;
 select capataz_test.module('D') as m \gset
 select capataz_test.running('D', p_timeout_seconds => 5) as e \gset
 select capataz_test.advance('6 seconds');

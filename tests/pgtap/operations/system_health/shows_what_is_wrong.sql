@@ -4,12 +4,14 @@ select plan(13);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('E') as m \gset
-update capataz_ops.jobs set last_start_at = capataz.utc_now(), last_end_at = capataz.utc_now(), last_outcome = 'ok', last_error = null;
+update capataz_ops.jobs
+set last_start_at = capataz.utc_now(), last_end_at = capataz.utc_now(), last_outcome = 'ok', last_error = null,
+  next_due_at = capataz.utc_now() + interval '1 minute';
 create function pg_temp.health(p_check text) returns text language sql as $$ select status || ': ' || detail from capataz.system_health() where check_name = p_check $$;
 select set_eq(
-  'select check_name from capataz.system_health()', array['jobs', 'modules', 'queue', 'executions', 'workers', 'snapshots', 'scheduler'], 'seven checks, one row each'
+  'select check_name from capataz.system_health()', array['jobs', 'modules', 'queue', 'executions', 'workers', 'snapshots', 'scheduler', 'consistency'], 'eight checks, one row each'
 );
-select is((select count(*)::integer from capataz.system_health()), 7, 'no more');
+select is((select count(*)::integer from capataz.system_health()), 8, 'no more');
 select is_empty(
   $$select * from capataz.system_health() where status not in ('OK', 'WARNING', 'CRITICAL') or coalesce(detail, '') = ''$$,
   'each with a status and words'

@@ -12,7 +12,7 @@ select capataz_test.robot('M7') as r \gset
 select matches(pg_temp.queue(), '^OK: oldest due robot waits since .* in M7$', 'with 250 modules it is live');
 select capataz_test.module('M251') as m \gset
 select is(pg_temp.queue(), 'OK: no robot is due', 'with 251 it is what the cache found');
-select is((select count(*)::integer from capataz.system_health()), 7, 'one row per check all the same');
+select is((select count(*)::integer from capataz.system_health()), 8, 'one row per check all the same');
 select is(
   (select e ->> 'detail' from json_array_elements(capataz_ops._cache_value('system_health')) as e where e ->> 'check_name' = 'queue'),
   (select h.detail from capataz_ops._system_health(true) as h where h.check_name = 'queue'), 'the cache itself is computed live'

@@ -1,7 +1,7 @@
 -- A role that is tied to one module gets RB403 for robots, executions and modules of another, from every function it may
 -- execute; nothing is changed by the attempt (specification 5.1, ADR 0019).
 begin;
-select plan(43);
+select plan(50);
 select capataz_test.module('ForA', '{"cache_ttl_seconds": 1000}') as a \gset
 select capataz_test.module('ForB') as b \gset
 create role for_test in role capataz_worker, capataz_producer;
@@ -41,7 +41,12 @@ from (
     (17, 'select capataz.heartbeat_worker(''worker-b'', %L)', 'm'),
     (18, 'select capataz.record_health_check(%L, false)', 'm'),
     (19, 'select capataz.record_due_health_check(%L, false)', 'm'),
-    (20, 'select capataz.take_rate_token(%L)', 'm')
+    (20, 'select capataz.take_rate_token(%L)', 'm'),
+    (21, 'select * from capataz.throughput(%L)', 'm'),
+    (22, 'select * from capataz.error_rates(%L)', 'm'),
+    (23, 'select * from capataz.resource_trend(%L)', 'm'),
+    (24, 'select * from capataz.queue_state(%L)', 'm'),
+    (25, 'select * from capataz.stuck_executions(%L)', 'm')
 ) as v (place, call, what);
 grant select on attempts to public;
 
@@ -88,6 +93,8 @@ select set_eq('select module_name::text from capataz.module_health()', array['Fo
 select is_empty('select * from capataz.module_activity() where module_name <> ''ForA''', 'so do minutes');
 select throws_ok('select * from capataz.system_health()', 'RB403', 'this shows every module, and you may not reach every module', 'the whole is not shown');
 select throws_ok('select capataz.cached(''active_modules'')', 'RB403', 'this shows every module, and you may not reach every module', 'from a cache neither');
+select throws_ok('select * from capataz.list_jobs()', 'RB403', 'this shows every module, and you may not reach every module', 'nor jobs');
+select throws_ok('select * from capataz.fleet_trend()', 'RB403', 'this shows every module, and you may not reach every module', 'nor the database');
 select throws_ok('select * from capataz.cache_statistics()', 'RB403', 'this shows every module, and you may not reach every module', 'nor statistics');
 select is((capataz.get_robot(:'my_robot')).module_name::text, 'ForA', 'what is its own it reads');
 select is(capataz.report_progress(:'mine', 10)::text, 'RUNNING', 'and reports');

@@ -1,0 +1,321 @@
+"""What the scheduled jobs cost on a big, idle system; whether they ever make a claim wait; how fast people's views are.
+
+Usage: make bench ARGS='jobs -- --robots 10000000 --queue 1000000'
+
+1. Builds ``--robots`` ended robots with an execution each (triggers off), ``--queue`` waiting ones; derives the rest.
+2. Runs each job as often as its minute, hour or day allows and prints the processor time of its backend, as it is in a
+   day of an idle system: the sum is to stay below 2 % of one core.
+3. Claims and completes one robot at a time with a lock_timeout of 20 ms while every job runs again and again: a claim
+   that waits longer for a lock fails, and is counted.
+4. Reads views and functions while 1,000 robots a second are worked: p50 and p99, target 100 ms (``--plans``: plans).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import common
+import psycopg
+
+TYPES = ("INVOICE", "CONTRACT", "LETTER")
+DAY = 86_400
+TICKS = 100.0  # of /proc/PID/stat a second, on Linux everywhere
+
+READS = {
+    "view running": "select * from capataz.running",
+    "view stuck": "select * from capataz.stuck",
+    "view queue": "select * from capataz.queue",
+    "view modules": "select * from capataz.modules",
+    "view today": "select * from capataz.today",
+    "throughput, 1 h": "select * from capataz.throughput()",
+    "throughput of a type, 48 h": "select * from capataz.throughput('Bench1', 'INVOICE', 2880)",
+    "error_rates, 24 h": "select * from capataz.error_rates()",
+    "error_rates, a year": "select * from capataz.error_rates(p_hours => 8784)",
+    "resource_trend, a day": "select * from capataz.resource_trend()",
+    "resource_trend, 30 days": "select * from capataz.resource_trend('Bench1', capataz.utc_now() - interval '30 days')",
+    "fleet_trend, a day": "select * from capataz.fleet_trend()",
+    "list_jobs": "select * from capataz.list_jobs()",
+    "system_health": "select * from capataz.system_health()",
+}
+
+
+def build(connection: psycopg.Connection[Any], robots: int, queue: int, modules: int) -> None:
+    """Fills the tables: history spread over 100 days, a queue, and samples of 30 days."""
+    for number in range(1, modules + 1):
+        connection.execute(
+            "select capataz.register_module(%s, '1.0', %s, p_registration_data => '{\"max_concurrency\": 10000}')",
+            [f"Bench{number}", list(TYPES)],
+        )
+    connection.execute("create schema bench")
+    connection.execute("set session_replication_role = replica")
+    connection.execute("set synchronous_commit = off")
+    begun = time.monotonic()
+    step = 500_000
+    for first in range(1, robots + 1, step):
+        last = min(first + step - 1, robots)
+        connection.execute(
+            """
+            insert into capataz.robots (
+              robot_id, robot_type, status, module_name, input_data, output_data, priority, created_at, updated_at,
+              started_at, completed_at, processing_time_ms, actual_duration_minutes, available_at, error_category
+            )
+            select
+              'history_' || g.n, (%(types)s::text[])[1 + g.n %% 3],
+              (case when g.n %% 20 = 0 then 'FAILED' else 'COMPLETED' end)::capataz.robot_status_enum,
+              'Bench' || (1 + g.n %% %(modules)s), '{"document": 1}', '{"pages": 3}',
+              (enum_range(null::capataz.priority_enum))[1 + g.n %% 4],
+              t.at - interval '1 minute', t.at, t.at - interval '30 seconds', t.at, 30000, 1,
+              t.at - interval '1 minute',
+              case when g.n %% 20 = 0 then 'PROCESSING' end
+            from generate_series(%(first)s::bigint, %(last)s::bigint) as g (n)
+            cross join lateral (
+              select capataz.utc_now() - (%(robots)s - g.n) * (interval '100 days' / %(robots)s) as at
+            ) as t
+            """,
+            {"types": list(TYPES), "modules": modules, "first": first, "last": last, "robots": robots},
+        )
+        connection.execute(
+            """
+            insert into capataz.robot_execute (
+              execute_id, robot_id, module_name, execution_state, progress_percentage, started_at, completed_at,
+              duration_ms, answered_status, robot_type, error_category
+            )
+            select
+              gen_random_uuid(), r.robot_id, r.module_name,
+              (case when r.status = 'FAILED' then 'FAILED' else 'COMPLETED' end)::capataz.execution_state_enum,
+              100, r.started_at, r.completed_at, 30000, r.status, r.robot_type, r.error_category
+            from capataz.robots as r
+            where r.robot_id in (
+              select 'history_' || g.n from generate_series(%s::bigint, %s::bigint) as g (n)
+            )
+            """,
+            [first, last],
+        )
+        print(f"  {last:,} robots of history after {time.monotonic() - begun:.0f} s", flush=True)
+    connection.execute(
+        """
+        insert into capataz.robots (robot_id, robot_type, module_name, input_data, priority)
+        select 'queue_' || g.n, (%s::text[])[1 + g.n %% 3], 'Bench' || (1 + g.n %% %s), '{}',
+          (enum_range(null::capataz.priority_enum))[1 + g.n %% 4]
+        from generate_series(1, %s::bigint) as g (n)
+        """,
+        [list(TYPES), modules, queue],
+    )
+    connection.execute("set session_replication_role = origin")
+    connection.execute("select capataz.rebuild_derived()")
+    # samples of 30 days, as the sampler leaves them
+    connection.execute(
+        """
+        do $$
+        declare
+          v_day timestamp;
+        begin
+          for i in 0..30 loop
+            v_day := date_trunc('day', capataz.utc_now()) - i * interval '1 day';
+            perform capataz_ops._make_partition('module_trends', v_day, v_day + interval '1 day');
+          end loop;
+        end
+        $$
+        """
+    )
+    for names in (["''"], [f"'Bench{number}'" for number in range(1, modules + 1)]):
+        connection.execute(
+            f"""
+            insert into capataz_ops.module_trends
+            select n.name, g.at, '{{1,2,3,4}}', '{{0,0,0,0}}', 0, 5, 100, 10, 250, 1000, 10, 10, false
+            from unnest(array[{",".join(names)}]) as n (name)
+            cross join generate_series(
+              date_trunc('minute', capataz.utc_now()) - interval '29 days',
+              date_trunc('minute', capataz.utc_now()) - interval '1 minute', interval '1 minute'
+            ) as g (at)
+            """.encode()
+        )
+    connection.execute(
+        """
+        insert into capataz_ops.fleet_trends (sampled_at, cache_hit_percent, database_bytes, sample_ms)
+        select g.at, 99, 1000000, 5
+        from generate_series(
+          date_trunc('minute', capataz.utc_now()) - interval '29 days',
+          date_trunc('minute', capataz.utc_now()) - interval '1 minute', interval '1 minute'
+        ) as g (at)
+        """
+    )
+    connection.execute("vacuum analyze")
+    connection.execute("checkpoint")
+
+
+def processor_ms(pid: int) -> float | None:
+    """Processor time that a backend has used, milliseconds; None where the server is elsewhere."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) * 1000 / TICKS
+
+
+def settle(connection: psycopg.Connection[Any]) -> None:
+    """Makes the next run of the sampler and the purge a full one."""
+    connection.execute(
+        "delete from capataz_ops.fleet_trends where sampled_at >= date_trunc('minute', capataz.utc_now())"
+    )
+    connection.execute(
+        "delete from capataz_ops.module_trends where sampled_at >= date_trunc('minute', capataz.utc_now())"
+    )
+
+
+def cost_of_jobs(dsn: str, repeats: int) -> None:
+    """Prints what each job costs, and all of them together."""
+    print(f"\n{'job':<22} {'every':>8} {'runs':>5} {'wall ms':>9} {'cpu ms':>9} {'% of a core':>12}")
+    total = 0.0
+    with common.connect(dsn) as connection, common.connect(dsn) as other:
+        jobs = connection.execute(
+            "select job_name, every_seconds from capataz_ops.jobs order by every_seconds, job_name"
+        )
+        for name, every in jobs.fetchall():
+            runs = repeats if every <= 3600 else 2
+            connection.execute("select capataz.run_job(%s)", [name])  # its plans, once
+            walls = []
+            before = processor_ms(connection.info.backend_pid)
+            for _ in range(runs):
+                if name == "sample_resources":
+                    settle(other)
+                begun = time.monotonic()
+                row = connection.execute("select capataz.run_job(%s)", [name]).fetchone()
+                walls.append((time.monotonic() - begun) * 1000)
+                assert row == ("ok",), (name, row)
+            after = processor_ms(connection.info.backend_pid)
+            cpu = (after - before) / runs if before is not None and after is not None else statistics.mean(walls)
+            share = cpu / (every * 1000) * 100
+            total += share
+            print(
+                f"{name:<22} {every:>7}s {runs:>5} {statistics.mean(walls):>9.1f} {cpu:>9.1f} {share:>12.4f}",
+                flush=True,
+            )
+    print(f"{'all jobs':<22} {'':>8} {'':>5} {'':>9} {'':>9} {total:>12.4f}   target < 2")
+
+
+def claims_beside_jobs(dsn: str, seconds: int) -> None:
+    """Prints how long claims take, and how many waited more than 20 ms for a lock, while jobs run without a pause."""
+    stop = threading.Event()
+    counts: dict[str, int] = {}
+
+    def run_jobs() -> None:
+        with common.connect(dsn) as connection, common.connect(dsn) as other:
+            names = [
+                row[0] for row in connection.execute("select job_name from capataz_ops.jobs order by 1").fetchall()
+            ]
+            while not stop.is_set():
+                for name in names:
+                    settle(other)
+                    connection.execute("update capataz_ops.walks set ended_at = null where walk_name = 'purge_history'")
+                    connection.execute("select capataz.run_job(%s)", [name])
+                    counts[name] = counts.get(name, 0) + 1
+                    if stop.is_set():
+                        break
+
+    def claim(during: bool) -> tuple[list[float], int]:
+        waits, late = [], 0
+        deadline = time.monotonic() + seconds
+        with common.connect(dsn) as connection:
+            connection.execute("set lock_timeout = '20ms'")
+            while time.monotonic() < deadline:
+                begun = time.monotonic()
+                try:
+                    rows = connection.execute("select execute_id from capataz.claim_robots('Bench1')").fetchall()
+                    waits.append((time.monotonic() - begun) * 1000)
+                except psycopg.errors.LockNotAvailable:
+                    late += 1
+                    continue
+                if rows:
+                    connection.execute("set lock_timeout = 0")
+                    connection.execute("select capataz.complete_execution(%s)", rows[0])
+                    connection.execute("set lock_timeout = '20ms'")
+        return waits, late
+
+    print(f"\n{'claims, one by one':<26} {'claims':>8} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8} {'lock > 20 ms':>13}")
+    for during in (False, True):
+        thread = threading.Thread(target=run_jobs)
+        if during:
+            thread.start()
+        waits, late = claim(during)
+        stop.set()
+        if during:
+            thread.join()
+        stop.clear()
+        ordered = sorted(waits)
+        print(
+            f"{'while jobs run' if during else 'alone':<26} {len(waits):>8} {statistics.median(ordered):>8.2f}"
+            f" {ordered[int(len(ordered) * 0.99)]:>8.2f} {ordered[-1]:>8.2f} {late:>13}",
+            flush=True,
+        )
+    print("runs of jobs meanwhile: " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
+
+
+def reads_beside_work(dsn: str, seconds: int, plans: bool) -> None:
+    """Prints how long views and functions take while 1,000 robots a second are worked."""
+    load = threading.Thread(
+        target=common.pgbench,
+        args=(dsn, Path(__file__).resolve().parent / "work.sql", 2, seconds + 10),
+        kwargs={"rate": 50},
+    )
+    with common.connect(dsn) as connection:  # robots that run meanwhile
+        connection.execute("select count(*) from capataz.claim_robots('Bench2', 1000, 'bench')")
+    load.start()
+    time.sleep(5)
+    print(f"\n{'read':<28} {'rows':>6} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}   target p99 < 100")
+    with common.connect(dsn) as connection:
+        each = seconds / len(READS)
+        for name, query in READS.items():
+            times = []
+            deadline = time.monotonic() + each
+            rows: list[Any] = []
+            while time.monotonic() < deadline or len(times) < 20:
+                begun = time.monotonic()
+                rows = connection.execute(query.encode()).fetchall()
+                times.append((time.monotonic() - begun) * 1000)
+            times.sort()
+            print(
+                f"{name:<28} {len(rows):>6} {statistics.median(times):>8.2f}"
+                f" {times[min(len(times) - 1, int(len(times) * 0.99))]:>8.2f} {times[-1]:>8.2f}",
+                flush=True,
+            )
+            if plans:
+                for row in connection.execute(f"explain (analyze, buffers, costs off) {query}".encode()):
+                    print("    " + row[0])
+    load.join()
+
+
+def main() -> None:
+    """Builds the big database and prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--robots", type=int, default=10_000_000, help="ended robots, with an execution each")
+    parser.add_argument("--queue", type=int, default=100_000, help="waiting robots")
+    parser.add_argument("--modules", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=10, help="runs of each job")
+    parser.add_argument("--seconds", type=int, default=30, help="of claiming, twice, and of reading")
+    parser.add_argument("--plans", action="store_true", help="print the plan of each read")
+    parser.add_argument("--keep", action="store_true", help="leave the database for a look")
+    given = parser.parse_args()
+    with common.database("capataz_bench_jobs", given.keep) as dsn:
+        with common.connect(dsn) as connection:
+            row = connection.execute("show server_version").fetchone()
+            print(
+                f"PostgreSQL {row[0] if row else '?'}, {given.robots:,} ended and {given.queue:,} waiting robots,"
+                f" {given.modules} modules"
+            )
+            build(connection, given.robots, given.queue, given.modules)
+        cost_of_jobs(dsn, given.repeats)
+        claims_beside_jobs(dsn, given.seconds)
+        reads_beside_work(dsn, given.seconds, given.plans)
+
+
+if __name__ == "__main__":
+    main()
