@@ -52,7 +52,8 @@ select set_eq(
   array['utc_now', 'deployed_version', 'get_robot', 'explain_robot', 'batch_progress', 'system_health', 'due_health_checks',
     'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics', 'my_modules', 'module_grants',
     'list_api_keys', 'robot_data', 'execution_data', 'throughput', 'error_rates', 'resource_trend', 'fleet_trend',
-    'list_jobs', 'queue_state', 'stuck_executions'],
+    'list_jobs', 'queue_state', 'stuck_executions', 'latency', 'errors_by_hour', 'recent_failures', 'running_executions',
+    'robot_attempts'],
   'only these public functions promise to write nothing'
 );
 select is_empty(

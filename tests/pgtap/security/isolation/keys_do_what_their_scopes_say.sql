@@ -13,7 +13,8 @@ from (
     ('work', '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
       fail_executions,heartbeat_worker,stop_worker,record_health_check,record_due_health_check}'),
     ('read', '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,
-      explain_score,throughput,error_rates,resource_trend,queue_state,stuck_executions}'),
+      explain_score,throughput,error_rates,resource_trend,queue_state,stuck_executions,
+      latency,errors_by_hour,recent_failures,running_executions,robot_attempts}'),
     ('admin', '{retry_robot,pause_execution,resume_execution,activate_module,deactivate_module,register_module,list_api_keys}'),
     ('any', '{my_modules,take_rate_token}'),
     ('none', '{utc_now,deployed_version,authenticate,verify_api_key}')
