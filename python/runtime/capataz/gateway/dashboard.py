@@ -281,6 +281,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         {"id": True, "status": False},
     ),
     "jobs": Source((_NOW, ("jobs", "select * from capataz.list_jobs()"))),
+    "version": Source((_NOW,)),
     "find": Source((("found", _FIND),), {"q": True}),
 }
 

@@ -49,12 +49,16 @@ function same(old, next) {
   }
   if ("keep" in old.dataset) return;
   for (const { name } of [...old.attributes]) {
-    if (!next.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
+    if (!next.hasAttribute(name) && !isVisitors(old, name)) old.removeAttribute(name);
   }
-  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  if ("own" in old.dataset) return; // its content comes from elsewhere
+  for (const { name, value } of next.attributes) {
+    if (old.getAttribute(name) !== value && !isVisitors(old, name)) old.setAttribute(name, value);
+  }
   morph(old, next);
 }
+
+/** Whether details are open is for the visitor to say. */
+const isVisitors = (element, name) => name === "open" && element.nodeName === "DETAILS";
 
 // --- texts
 
