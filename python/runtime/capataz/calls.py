@@ -27,6 +27,7 @@ from .models import (
     Check,
     ClaimedRobot,
     DueHealthCheck,
+    ErrorHour,
     ErrorRate,
     ExecutionState,
     FleetStep,
@@ -35,6 +36,7 @@ from .models import (
     Job,
     JobRun,
     Json,
+    LatencyHour,
     Module,
     ModuleActivity,
     ModuleGrant,
@@ -44,18 +46,16 @@ from .models import (
     Priority,
     ProcessingTier,
     QueueState,
+    RecentFailure,
     ResourceStep,
     Robot,
+    RobotAttempt,
     RobotStatus,
+    RunningExecution,
     Scope,
     ScoreFactor,
     SecurityLevel,
     StepCategory,
-    LatencyHour,
-    ErrorHour,
-    RecentFailure,
-    RunningExecution,
-    RobotAttempt,
     StuckExecution,
     Submitted,
     ThroughputMinute,
@@ -845,6 +845,112 @@ def robot_attempts(robot_id: str) -> Call[list[RobotAttempt]]:
         NotFound: there is no such robot.
     """
     return Call(_ROBOT_ATTEMPTS, (robot_id,))
+
+
+def sample_resources() -> Call[int]:
+    """Job: take the sample of this minute; return how many modules were not idle, 0 where it is taken already."""
+    return Call(_SAMPLE_RESOURCES, ())
+
+
+def roll_up_trends() -> Call[int]:
+    """Job: make hours out of the minutes of trends; return how many."""
+    return Call(_ROLL_UP_TRENDS, ())
+
+
+def trim_windows() -> Call[int]:
+    """Job: drop what no window and no trend needs any more; return how many modules were trimmed."""
+    return Call(_TRIM_WINDOWS, ())
+
+
+def validate_consistency() -> Call[int]:
+    """Job: check the tables and derived state against each other; return how many findings stand."""
+    return Call(_VALIDATE_CONSISTENCY, ())
+
+
+def purge_history() -> Call[int]:
+    """Job: remove ended robots of modules with ``retention_days``; return how many."""
+    return Call(_PURGE_HISTORY, ())
+
+
+def list_jobs() -> Call[list[Job]]:
+    """Return the scheduled jobs: schedule, owner, last run, next due, gaps."""
+    return Call(_LIST_JOBS, ())
+
+
+def hold_ticker(ticker_id: str, *, patience_seconds: int | None = None) -> Call[bool]:
+    """Take or keep the lease of the one active ticker; False: another one is active (see :mod:`capataz.ticker`)."""
+    return Call(_HOLD_TICKER, (ticker_id, patience_seconds))
+
+
+def release_ticker(ticker_id: str) -> Call[bool]:
+    """Give the lease of the active ticker back; True where this one had it."""
+    return Call(_RELEASE_TICKER, (ticker_id,))
+
+
+# --- trends and jobs -------------------------------------------------------------------------------------------
+
+_THROUGHPUT = _many("throughput", "module_name robot_type minutes", ThroughputMinute)
+_ERROR_RATES = _many("error_rates", "module_name hours", ErrorRate)
+_RESOURCE_TREND = _many("resource_trend", "module_name from to step_seconds", ResourceStep)
+_FLEET_TREND = _many("fleet_trend", "from to step_seconds", FleetStep)
+_QUEUE_STATE = _many("queue_state", "module_name", QueueState)
+_STUCK_EXECUTIONS = _many("stuck_executions", "module_name", StuckExecution)
+_SAMPLE_RESOURCES: Statement[int] = _value("sample_resources", "")
+_ROLL_UP_TRENDS: Statement[int] = _value("roll_up_trends", "")
+_TRIM_WINDOWS: Statement[int] = _value("trim_windows", "")
+_VALIDATE_CONSISTENCY: Statement[int] = _value("validate_consistency", "")
+_PURGE_HISTORY: Statement[int] = _value("purge_history", "")
+_LIST_JOBS = _many("list_jobs", "", Job)
+_HOLD_TICKER: Statement[bool] = _value("hold_ticker", "ticker_id patience_seconds")
+_RELEASE_TICKER: Statement[bool] = _value("release_ticker", "ticker_id")
+
+
+def throughput(
+    module_name: str | None = None, *, robot_type: str | None = None, minutes: int | None = None
+) -> Call[list[ThroughputMinute]]:
+    """Return what ended minute by minute, the earliest first: the last 60, or ``minutes`` (up to 2880).
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_THROUGHPUT, (module_name, robot_type, minutes))
+
+
+def error_rates(module_name: str | None = None, *, hours: int | None = None) -> Call[list[ErrorRate]]:
+    """Return what ended per module and robot type in the last 24 hours, or ``hours`` (up to 8784)."""
+    return Call(_ERROR_RATES, (module_name, hours))
+
+
+def resource_trend(
+    module_name: str | None = None,
+    *,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    step_seconds: int | None = None,
+) -> Call[list[ResourceStep]]:
+    """Return queue and resources over time, of one module or of all: the last day, or ``from_`` up to ``to``.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_RESOURCE_TREND, (module_name, _utc(from_), _utc(to), step_seconds))
+
+
+def fleet_trend(
+    *, from_: datetime | None = None, to: datetime | None = None, step_seconds: int | None = None
+) -> Call[list[FleetStep]]:
+    """Return figures of the database over time: cache, size, dead rows, snapshots, replicas, archive."""
+    return Call(_FLEET_TREND, (_utc(from_), _utc(to), step_seconds))
+
+
+def queue_state(module_name: str | None = None) -> Call[list[QueueState]]:
+    """Return what waits now, per module and priority."""
+    return Call(_QUEUE_STATE, (module_name,))
+
+
+def stuck_executions(module_name: str | None = None) -> Call[list[StuckExecution]]:
+    """Return executions that do not get on, and why; the longest first."""
+    return Call(_STUCK_EXECUTIONS, (module_name,))
 
 
 def sample_resources() -> Call[int]:

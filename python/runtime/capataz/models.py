@@ -21,6 +21,7 @@ __all__ = [
     "Check",
     "ClaimedRobot",
     "DueHealthCheck",
+    "ErrorHour",
     "ErrorRate",
     "ExecutionState",
     "FleetStep",
@@ -29,6 +30,7 @@ __all__ = [
     "Job",
     "JobRun",
     "Json",
+    "LatencyHour",
     "Module",
     "ModuleActivity",
     "ModuleGrant",
@@ -39,18 +41,16 @@ __all__ = [
     "Priority",
     "ProcessingTier",
     "QueueState",
+    "RecentFailure",
     "ResourceStep",
     "Robot",
+    "RobotAttempt",
     "RobotStatus",
+    "RunningExecution",
     "Scope",
     "ScoreFactor",
     "SecurityLevel",
     "StepCategory",
-    "LatencyHour",
-    "ErrorHour",
-    "RecentFailure",
-    "RunningExecution",
-    "RobotAttempt",
     "StuckExecution",
     "Submitted",
     "ThroughputMinute",
@@ -510,6 +510,126 @@ class RobotAttempt:
     items_processed: int | None
     external_api_calls: int | None
     external_api_failures: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A line of ``list_jobs``: a scheduled job, its last run and when it is due next."""
+
+    job_name: str
+    description: str
+    schedule: str
+    command: str
+    job_owner: str
+    timeout_seconds: int
+    last_start_at: datetime | None
+    last_end_at: datetime | None
+    last_duration_ms: int | None
+    last_outcome: str | None
+    last_error: str | None
+    next_due_at: datetime | None
+    is_due: bool
+    is_late: bool
+    run_count: int
+    failure_count: int
+    missed_count: int
+    gap_from: datetime | None
+    gap_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputMinute:
+    """A line of ``throughput``: what ended in one minute. ``error_rate`` in percent, None where nothing ended."""
+
+    minute: datetime
+    completed_count: int
+    failed_count: int
+    error_rate: Decimal | None
+    avg_duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRate:
+    """A line of ``error_rates``: what ended of one module and robot type. ``error_rate`` in percent."""
+
+    module_name: str
+    robot_type: str
+    completed_count: int
+    failed_count: int
+    error_rate: Decimal | None
+    avg_duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStep:
+    """A line of ``resource_trend``: means over a step; nothing but ``step_at`` and 0 samples where there is a gap."""
+
+    step_at: datetime
+    sample_count: int
+    waiting_low: Decimal | None
+    waiting_normal: Decimal | None
+    waiting_high: Decimal | None
+    waiting_critical: Decimal | None
+    pending: Decimal | None
+    retrying: Decimal | None
+    not_due: Decimal | None
+    waiting_max: int | None
+    oldest_due_seconds: int | None
+    in_flight: Decimal | None
+    in_flight_max: int | None
+    capacity: int | None
+    cpu_percent: Decimal | None
+    memory_mb: Decimal | None
+    disk_io_mb: Decimal | None
+    network_io_mb: Decimal | None
+    is_estimate: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStep:
+    """A line of ``fleet_trend``: figures of the database over a step; None where they cannot be seen."""
+
+    step_at: datetime
+    sample_count: int
+    cache_hit_percent: Decimal | None
+    database_bytes: int | None
+    dead_robots: int | None
+    dead_executions: int | None
+    dead_modules: int | None
+    oldest_snapshot_seconds: int | None
+    replication_lag_seconds: float | None
+    replication_lag_bytes: int | None
+    archive_lag_seconds: int | None
+    sample_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A line of ``queue_state``: what waits for a module, of one priority."""
+
+    module_name: str
+    priority: Priority
+    waiting: int
+    not_due: int
+    oldest_due_at: datetime | None
+    is_estimate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StuckExecution:
+    """A line of ``stuck_executions``: an execution that does not get on, and why."""
+
+    robot_id: str
+    execute_id: str
+    module_name: str
+    robot_type: str | None
+    reason: Literal["past timeout", "silent worker", "no progress"]
+    since: datetime
+    execution_state: ExecutionState
+    current_step: str | None
+    progress_percentage: int | None
+    started_at: datetime
+    worker_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ const TIME_FORMAT = [
 ];
 
 /**
- * The place of a chart on a page. spec: { title, unit, series: [{ label, colour, kind }], format, stacked, tall }.
+ * The place of a chart on a page. spec: { title, series: [{ label, colour, kind }], format, axisFormat, steps, stacked }.
  * kind: bar, line, area; a series with `dash` is dashed.
  */
 export function figure(id, spec) {
@@ -76,19 +76,19 @@ function build(known, data) {
   plot.replaceChildren();
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: colour("ink-soft"), font, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-  const format = spec.format ?? String;
+  const format = spec.axisFormat ?? spec.format ?? String;
   known.plot = new uPlot(
     {
       width: Math.max(plot.clientWidth, 120),
       height: spec.height ?? 190,
       tzDate: zone,
-      padding: [8, 10, 0, 0],
+      padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high * 1.12, spec.least ?? 1)] } },
       axes: [
         { ...axis, values: TIME_FORMAT, space: 56, grid: { show: false } },
-        { ...axis, values: (_, values) => values.map((value) => format(value)), size: 52, space: 34, incrs: spec.whole ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 1000000] : undefined },
+        { ...axis, values: (_, values) => values.map((value) => format(value)), size: 54, space: 34, incrs: spec.steps },
       ],
       series: [
         {},
@@ -109,12 +109,12 @@ function build(known, data) {
 
 function legend(known, place) {
   const { spec, lists, times, host } = known;
-  const format = spec.legendFormat ?? spec.format ?? String;
+  const format = spec.format ?? String;
   const last = (list) => {
     for (let i = list.length - 1 - (spec.skipLast ? 1 : 0); i >= 0; i -= 1) if (list[i] !== null) return list[i];
     return null;
   };
-  const time = place === null || place === undefined ? spec.now ?? "now" : hhmm(times[place]);
+  const time = place === null || place === undefined ? null : hhmm(times[place]);
   morph(
     host.querySelector(".legend"),
     h(
@@ -124,7 +124,7 @@ function legend(known, place) {
         const value = place === null || place === undefined ? last(lists[number]) : lists[number][place];
         return h("span", { "data-key": series.label }, h("i", { class: `swatch ${series.colour}`, "aria-hidden": "true" }), `${series.label} `, h("b", null, value === null || value === undefined ? "–" : format(value)));
       }),
-      h("span", { class: "time", "data-key": "time" }, time),
+      time ? h("span", { class: "time", "data-key": "time" }, time) : null,
     ),
   );
 }
@@ -132,7 +132,7 @@ function legend(known, place) {
 const hhmm = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 16);
 
 function summary({ host, spec, times, lists }) {
-  const format = spec.legendFormat ?? spec.format ?? String;
+  const format = spec.format ?? String;
   const parts = spec.series.map((series, number) => {
     const values = lists[number].filter((value) => value !== null);
     return values.length ? `${series.label}: last ${format(values.at(-1))}, highest ${format(Math.max(...values))}` : `${series.label}: nothing`;
@@ -144,7 +144,7 @@ function summary({ host, spec, times, lists }) {
 function fillTable({ host, spec, times, lists }) {
   const details = host.querySelector("details");
   if (!details.open) return;
-  const format = spec.legendFormat ?? spec.format ?? String;
+  const format = spec.format ?? String;
   const rows = times.map((time, place) => [time, place]).reverse();
   morph(
     details.querySelector(".scroll"),
@@ -192,13 +192,25 @@ import { at, brief, span } from "./dom.js";
 const seconds = (text) => at(text).getTime() / 1000;
 const number = (value) => (value === null || value === undefined ? null : Number(value));
 
+const WHOLE = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((zeros) => step * 10 ** zeros)).sort((a, b) => a - b);
+const DURATIONS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5];
+
+/** A duration in one unit, for an axis. */
+function unit(milliseconds) {
+  if (milliseconds === 0) return "0";
+  if (milliseconds < 1000) return `${milliseconds} ms`;
+  if (milliseconds < 120000) return `${milliseconds / 1000} s`;
+  if (milliseconds < 7200000) return `${Math.round(milliseconds / 6000) / 10} min`;
+  return `${Math.round(milliseconds / 360000) / 10} h`;
+}
+
 export const THROUGHPUT = {
   title: "Executions ended per minute, the last hour",
   series: [
     { label: "Completed", colour: "done", kind: "bar" },
     { label: "Failed", colour: "bad", kind: "bar" },
   ],
-  stacked: true, whole: true, format: brief, skipLast: true, now: "last full minute", least: 4,
+  stacked: true, steps: WHOLE, format: brief, skipLast: true, least: 4,
   nothing: "Nothing has ended within an hour.",
 };
 export const LATENCY = {
@@ -208,7 +220,7 @@ export const LATENCY = {
     { label: "p95", colour: "p95", kind: "line", width: 2, points: true },
     { label: "p99", colour: "p99", kind: "line", width: 1.5, dash: [5, 4], points: true },
   ],
-  format: span, least: 10, now: "this hour",
+  format: span, axisFormat: unit, steps: DURATIONS, least: 10,
   nothing: "Nothing has completed within 24 hours.",
 };
 export const QUEUE = {
@@ -219,7 +231,7 @@ export const QUEUE = {
     { label: "Normal", colour: "normal", kind: "area" },
     { label: "Low", colour: "low", kind: "area" },
   ],
-  stacked: true, whole: true, format: brief, least: 4, now: "last minute",
+  stacked: true, steps: WHOLE, format: brief, least: 4,
   nothing: "No samples yet: capataz tick or pg_cron takes one every minute.",
 };
 

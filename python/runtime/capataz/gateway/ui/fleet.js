@@ -121,7 +121,7 @@ function run(row, now, hasModule) {
       "div",
       { class: "what" },
       link("robot", row.robot_id),
-      h("span", { class: "meta" }, hasModule ? [link("module", row.module_name), " · "] : null, words(row.robot_type), row.attempt > 1 ? ` · attempt ${row.attempt}` : null),
+      h("span", { class: "meta" }, hasModule ? [link("module", row.module_name), " · "] : null, row.robot_type, row.attempt > 1 ? ` · attempt ${row.attempt}` : null),
       row.priority === "CRITICAL" || row.priority === "HIGH" ? h("span", { class: `tag ${row.priority.toLowerCase()}` }, words(row.priority)) : null,
       row.execution_state === "RUNNING" ? null : pill(row.execution_state),
       row.is_slow ? h("span", { class: "pill warn" }, "Slow") : null,
@@ -136,6 +136,9 @@ function run(row, now, hasModule) {
 }
 
 export function stuckPanel(rows, now) {
+  const known = new Map();
+  for (const row of rows) known.set(row.execute_id, [known.get(row.execute_id)?.[0] ?? row, [...(known.get(row.execute_id)?.[1] ?? []), row.reason]]);
+  const grouped = [...known.values()];
   return panel(
     "Slow and stuck",
     { key: "stuck" },
@@ -143,16 +146,16 @@ export function stuckPanel(rows, now) {
       ? h(
           "ul",
           { class: "plain" },
-          rows.slice(0, 8).map((row) =>
+          grouped.slice(0, 5).map(([row, causes]) =>
             h(
               "li",
-              { "data-key": `${row.execute_id}-${row.reason}` },
-              h("div", { class: "what" }, link("robot", row.robot_id), h("span", { class: "pill warn" }, words(row.reason))),
+              { "data-key": row.execute_id },
+              h("div", { class: "what" }, link("robot", row.robot_id), causes.map((cause) => h("span", { class: "pill warn" }, words(cause)))),
               h("div", { class: "meta" }, link("module", row.module_name), row.current_step ? ` · ${row.current_step}` : null, ` · for ${span(now - at(row.since))}`),
               h("details", { class: "why", "data-why": row.robot_id }, h("summary", null, "Why"), why(row.robot_id)),
             ),
           ),
-          rows.length > 8 ? h("li", { class: "meta" }, `and ${rows.length === 50 ? "more" : rows.length - 8}`) : null,
+          grouped.length > 5 ? h("li", { class: "meta" }, rows.length === 50 ? "and more" : `and ${grouped.length - 5} more`) : null,
         )
       : empty("Everything that runs gets on."),
   );
@@ -192,7 +195,7 @@ export function failuresPanel(rows, now) {
       ? h(
           "ul",
           { class: "plain" },
-          rows.slice(0, 8).map((row) =>
+          rows.slice(0, 6).map((row) =>
             h(
               "li",
               { "data-key": row.robot_id },
@@ -277,7 +280,7 @@ function heatPanel(rows, now) {
             h(
               "table",
               { class: "heat" },
-              h("thead", null, h("tr", null, h("th", { scope: "col" }, "Module"), hours.map((hour, place) => h("th", { scope: "col" }, h("span", { class: place % 3 ? "odd" : null }, clock(hour).slice(0, 2)))), h("th", { scope: "col" }, "24 h"))),
+              h("thead", null, h("tr", null, h("th", { scope: "col" }, "Module"), hours.map((hour, place) => h("th", { scope: "col" }, h("span", { class: place % 3 === 2 ? null : "hidden" }, clock(hour).slice(0, 2)))), h("th", { scope: "col" }, "24 h"))),
               h(
                 "tbody",
                 null,

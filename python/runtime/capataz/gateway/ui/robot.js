@@ -25,7 +25,7 @@ function page(id, found) {
       "section",
       { class: "headline", "aria-label": "Robot", "data-key": "headline" },
       h("div", { class: "verdict" }, h("h1", { tabindex: "-1" }, id), pill(robot.status)),
-      h("p", { class: "meta" }, words(robot.robot_type), " of ", link("module", robot.module_name), robot.correlation_id ? [" · batch ", link("batch", robot.correlation_id)] : null, " · submitted ", when(robot.created_at, now)),
+      h("p", { class: "meta" }, robot.robot_type, " of ", link("module", robot.module_name), robot.correlation_id ? [" · batch ", link("batch", robot.correlation_id)] : null, " · submitted ", when(robot.created_at, now)),
       h("div", { class: "acts", "data-key": "acts" }, isUnlocked() ? acts(robot, active) : lockedNote()),
     ),
     h(
