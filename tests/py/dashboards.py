@@ -5,15 +5,25 @@ The clock is moved: the day ends now. What chance decides comes from one seed.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, LiteralString
 
+import httpx
 import psycopg
 
-from support import CLOCK
+from support import CLOCK, PATIENCE
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -155,8 +165,8 @@ class Fleet:
         self.run("select capataz.fold_counters()")
         self.run("select capataz.score_modules()")
 
-    def end_here(self) -> None:
-        """The present: what runs, what is stuck, a module that is down, a batch; then the clock goes."""
+    def end_here(self, *, goes_on: bool) -> None:
+        """The present: what runs, what is stuck, a module that is down, a batch; then the clock goes, or stands."""
         start = self.now
         self.batch = "nightly-contracts"
         for kind in KINDS[:4]:
@@ -170,7 +180,7 @@ class Fleet:
                     self.robots["slow"] = robot_id
                 self.run("update capataz.robot_execute set started_at = %s where execute_id = %s", began, execute_id)
                 for step in range(done + 1):
-                    self.set_clock(began + (start - began) * ((step + 0.2) / (done + 1.6)))
+                    self.set_clock(began + (start - began) * ((step + 0.2) / (done + 1.6)) * (0.5 if robot_id == self.robots.get("slow") else 1))
                     name, category = STEPS[step]
                     self.run(
                         "select capataz.report_progress(%s, p_current_step => %s, p_step_category => %s, p_completed_steps => %s,"
@@ -199,7 +209,8 @@ class Fleet:
         self.run("select capataz.fold_counters()")
         for (job,) in self.run("select job_name from capataz.list_jobs()"):
             self.run("select capataz.run_job(%s)", job)
-        self.run("update test_clock.clock set frozen_at = null")
+        if goes_on:
+            self.set_clock(None)
 
     def tried(self) -> str:
         """A robot on its third attempt."""
@@ -224,6 +235,7 @@ class Fleet:
                     self.run("select capataz.complete_execution(%s)", found[0][1])
             moment += timedelta(seconds=35)
             self.run("update capataz.robot_execute set started_at = %s where execute_id = %s", moment, execute_id)
+            self.run("update capataz.robots set started_at = %s where robot_id = %s", moment, robot_id)
             for step in range(3 if attempt < 2 else 4):
                 name, category = STEPS[step]
                 self.set_clock(moment)
@@ -241,11 +253,82 @@ class Fleet:
         return str(robot_id)
 
 
-def fill(dsn: str, *, hours: int = 24, minutes: int = 180) -> Fleet:
+def fill(dsn: str, *, hours: int = 24, minutes: int = 180, goes_on: bool = True) -> Fleet:
     """A database with a day in it."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
         fleet = Fleet(connection)
         fleet.live_through(hours, minutes)
-        fleet.end_here()
+        fleet.end_here(goes_on=goes_on)
         return fleet
+
+
+def fill_with_many(dsn: str, robots: int = 100_000, modules: int = 20) -> None:
+    """A database with many robots: most wait, some run, some have ended."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("set synchronous_commit = off")
+        names = [f"Module{number:02}" for number in range(modules)]
+        for name in names:
+            connection.execute("select capataz.register_module(%s, '1.0', array['WORK'])", [name])
+            connection.execute("select capataz.record_health_check(%s, true)", [name])
+        for name in names:
+            connection.execute(
+                "select count(*) from capataz.submit_robots((select jsonb_agg(jsonb_build_object('robot_type', 'WORK',"
+                " 'module_name', %s::text, 'priority', (array['LOW', 'NORMAL', 'NORMAL', 'HIGH'])[1 + g %% 4],"
+                " 'correlation_id', 'many', 'source_reference', lpad(g::text, 6, '0'))) from generate_series(1, %s) as g))",
+                [name, robots // modules],
+            )
+            connection.execute(
+                "select count(*) from capataz.complete_executions((select jsonb_agg(jsonb_build_object('execute_id', execute_id))"
+                " from capataz.claim_robots(%s, 500)))",
+                [name],
+            )
+            connection.execute(
+                "select count(*) from capataz.fail_executions((select jsonb_agg(jsonb_build_object('execute_id', execute_id,"
+                " 'error_message', 'no', 'error_category', (array['NETWORK', 'VALIDATION', 'PROCESSING'])[1 + n %% 3]))"
+                " from capataz.claim_robots(%s, 60) with ordinality as c (r, execute_id, t, p, i, a, k, s, n)))",
+                [name],
+            )
+            connection.execute("select count(*) from capataz.claim_robots(%s, 250)", [name])
+        connection.execute("select capataz.fold_counters()")
+        connection.execute("vacuum analyze capataz.robots, capataz.robot_execute")
+
+
+@contextlib.contextmanager
+def serving(dsn: str, dashboard_dsn: str, audit: Path, *options: str, password: str | None = None) -> Iterator[str]:
+    """The URL of a running ``capataz serve`` with its dashboard; ended at the end."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPATAZ_")}
+    environment["CAPATAZ_DASHBOARD_DSN"] = dashboard_dsn
+    if password is not None:
+        environment["CAPATAZ_DASHBOARD_PASSWORD"] = password
+    process = subprocess.Popen(
+        [sys.executable, "-m", "capataz", "serve", "--port", "0", "--dsn", dsn, "--audit-log", str(audit), *options],
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    assert process.stderr is not None
+    log = [process.stderr.readline()]
+    if " at http" not in log[0]:
+        log.append(process.stderr.read())
+        process.wait(PATIENCE)
+        raise AssertionError("".join(log))
+    reader = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
+    reader.start()
+    url = log[0].split(" at ", 1)[1].strip()
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/healthz").status_code == 200:
+                    break
+            assert time.monotonic() < deadline, "".join(log)
+            time.sleep(0.02)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            reader.join(PATIENCE)

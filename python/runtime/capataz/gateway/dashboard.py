@@ -202,12 +202,12 @@ from (
 
 _BATCH_ROBOTS: Final = """
 select r.robot_id, r.robot_type, r.module_name, r.status, r.priority, r.source_reference, r.retry_count, r.error_category,
-  r.created_at, r.started_at, r.completed_at, e.progress_percentage, e.current_step
+  r.processing_time_ms, r.completed_at, e.progress_percentage, e.current_step
 from (
   select *
   from (
-    select robot_id, robot_type, module_name, status, priority, source_reference, retry_count, error_category, created_at,
-      started_at, completed_at
+    select robot_id, robot_type, module_name, status, priority, source_reference, retry_count, error_category,
+      processing_time_ms, completed_at
     from capataz.robots
     where correlation_id = %(id)s
       and (%(status)s::text is null or status::text = %(status)s)

@@ -55,7 +55,7 @@ function page(id, found) {
               ["Source", (row) => row.source_reference ?? "–"],
               ["Module", (row) => link("module", row.module_name)],
               ["Status", (row) => [pill(row.status), row.error_category && row.status !== "COMPLETED" ? [" ", h("span", { class: "code" }, row.error_category)] : null]],
-              ["Progress", (row) => (row.status === "PROCESSING" ? [bar(`Progress of ${row.robot_id}`, row.progress_percentage ?? 0), ` ${row.progress_percentage ?? 0} %`] : row.completed_at && row.started_at ? span(at(row.completed_at) - at(row.started_at)) : "–")],
+              ["Progress", (row) => (row.status === "PROCESSING" ? [bar(`Progress of ${row.robot_id}`, row.progress_percentage ?? 0), ` ${row.progress_percentage ?? 0} %`] : row.processing_time_ms !== null && row.completed_at ? span(row.processing_time_ms) : "–")],
             ],
             found.robots,
             (row) => row.robot_id,

@@ -80,14 +80,14 @@ function build(known, data) {
   known.plot = new uPlot(
     {
       width: Math.max(plot.clientWidth, 120),
-      height: spec.height ?? 190,
+      height: spec.height ?? 200,
       tzDate: zone,
       padding: [8, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high * 1.12, spec.least ?? 1)] } },
+      scales: { x: { time: true, range: (_, low, high) => [low - (spec.margin ?? 0), high + (spec.margin ?? 0)] }, y: { range: (_, low, high) => [0, Math.max(high * 1.12, spec.least ?? 1)] } },
       axes: [
-        { ...axis, values: TIME_FORMAT, space: 56, grid: { show: false } },
+        { ...axis, values: TIME_FORMAT, space: 56, size: 28, grid: { show: false } },
         { ...axis, values: (_, values) => values.map((value) => format(value)), size: 54, space: 34, incrs: spec.steps },
       ],
       series: [
@@ -166,7 +166,7 @@ function watch(known) {
   const plot = known.host.querySelector(".plot");
   new ResizeObserver(() => {
     const width = plot.clientWidth;
-    if (known.plot && width > 0 && Math.abs(known.plot.width - width) > 1) known.plot.setSize({ width, height: known.spec.height ?? 190 });
+    if (known.plot && width > 0 && Math.abs(known.plot.width - width) > 1) known.plot.setSize({ width, height: known.spec.height ?? 200 });
   }).observe(plot);
 }
 
@@ -210,7 +210,7 @@ export const THROUGHPUT = {
     { label: "Completed", colour: "done", kind: "bar" },
     { label: "Failed", colour: "bad", kind: "bar" },
   ],
-  stacked: true, steps: WHOLE, format: brief, skipLast: true, least: 4,
+  stacked: true, steps: WHOLE, format: brief, skipLast: true, least: 4, margin: 40,
   nothing: "Nothing has ended within an hour.",
 };
 export const LATENCY = {

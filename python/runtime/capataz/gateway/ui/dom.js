@@ -62,13 +62,13 @@ const isVisitors = (element, name) => name === "open" && element.nodeName === "D
 
 // --- texts
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const entire = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const NOTHING = "–";
 
-export const count = (value) => (value === null || value === undefined ? NOTHING : whole.format(value));
+export const count = (value) => (value === null || value === undefined ? NOTHING : entire.format(value));
 export const brief = (value) =>
-  value === null || value === undefined ? NOTHING : value < 10000 ? whole.format(value) : short.format(value);
+  value === null || value === undefined ? NOTHING : value < 10000 ? entire.format(value) : short.format(value);
 export const percent = (value, digits = 1) =>
   value === null || value === undefined ? NOTHING : `${Number(value).toFixed(value == 100 || value == 0 ? 0 : digits)} %`;
 
@@ -98,6 +98,9 @@ export function when(text, now) {
   const words = Math.abs(away) < 1500 ? "now" : away > 0 ? `${span(away)} ago` : `in ${span(-away)}`;
   return h("time", { datetime: time.toISOString(), title: stamp(text) }, words);
 }
+
+/** Texts of the database without fractions of seconds. */
+export const whole = (text) => text.replaceAll(/(:\d\d)\.\d{1,6}\b/g, "$1");
 
 export const stamp = (text) => (text ? `${text.slice(0, 10)} ${text.slice(11, 19)}` : NOTHING);
 export const clock = (text) => text.slice(11, 16);

@@ -1,5 +1,5 @@
 // The fleet: is all well, what runs, what waits, what went wrong.
-import { at, bar, brief, clock, count, empty, h, link, panel, percent, pill, span, stamp, when, words } from "./dom.js";
+import { at, bar, brief, clock, count, empty, h, link, panel, percent, pill, span, when, whole, words } from "./dom.js";
 import { LATENCY, QUEUE, THROUGHPUT, drawLatency, drawQueue, drawThroughput, figure } from "./charts.js";
 import { read } from "./api.js";
 
@@ -44,7 +44,7 @@ function page({ fleet, trends }) {
       "div",
       { class: "row wide-left", "data-key": "work" },
       runningPanel(fleet.running, now, total(fleet.modules, "in_flight")),
-      h("div", { class: "column", "data-key": "side" }, stuckPanel(fleet.stuck, now), failuresPanel(fleet.failures, now)),
+      h("div", { class: "column", "data-key": "side" }, stuckPanel(fleet.stuck, fleet.running, now), failuresPanel(fleet.failures, now)),
     ),
     modulesPanel(fleet.modules, now),
     trends ? heatPanel(trends.errors, now) : null,
@@ -81,7 +81,7 @@ function headline(fleet, trends, now) {
     { class: `headline ${tone}`, "aria-label": "State of the fleet", "data-key": "headline" },
     h("div", { class: "verdict" }, h("span", { class: `lamp ${tone}`, "aria-hidden": "true" }), h("h1", { tabindex: "-1" }, said)),
     found.length
-      ? h("ul", { class: "matters" }, found.slice(0, 6).map((matter) => h("li", { class: matter.tone, "data-key": matter.what }, h("b", null, matter.what), " ", matter.detail)))
+      ? h("ul", { class: "matters" }, found.slice(0, 6).map((matter) => h("li", { class: matter.tone, "data-key": matter.what }, h("b", null, matter.what), " ", whole(matter.detail))))
       : null,
     h(
       "dl",
@@ -135,7 +135,9 @@ function run(row, now, hasModule) {
   );
 }
 
-export function stuckPanel(rows, now) {
+export function stuckPanel(stuck, running, now) {
+  const slow = running.filter((row) => row.is_slow).map((row) => ({ ...row, reason: "slow", since: row.started_at }));
+  const rows = [...stuck, ...slow];
   const known = new Map();
   for (const row of rows) known.set(row.execute_id, [known.get(row.execute_id)?.[0] ?? row, [...(known.get(row.execute_id)?.[1] ?? []), row.reason]]);
   const grouped = [...known.values()];
@@ -155,7 +157,7 @@ export function stuckPanel(rows, now) {
               h("details", { class: "why", "data-why": row.robot_id }, h("summary", null, "Why"), why(row.robot_id)),
             ),
           ),
-          grouped.length > 5 ? h("li", { class: "meta" }, rows.length === 50 ? "and more" : `and ${grouped.length - 5} more`) : null,
+          grouped.length > 5 ? h("li", { class: "meta" }, stuck.length === 50 ? "and more" : `and ${grouped.length - 5} more`) : null,
         )
       : empty("Everything that runs gets on."),
   );
@@ -167,8 +169,19 @@ function why(robotId) {
   return reasons(rows);
 }
 
-export const reasons = (rows) =>
-  h("ul", { class: "reasons" }, rows.map((row) => h("li", { class: row.ok ? "ok" : "not" }, h("span", { class: "hidden" }, row.ok ? "In order: " : "Not in order: "), h("b", null, words(row.check_name)), " ", row.detail)));
+/** The rows of explain_robot. Of a robot that does not wait, nothing keeps it: what is not in order is how it stands. */
+export function reasons(rows) {
+  const isWaiting = rows.some((row) => row.check_name === "status" && row.ok);
+  const marks = { ok: "In order: ", not: "Not in order: ", info: "" };
+  return h(
+    "ul",
+    { class: "reasons" },
+    rows.map((row) => {
+      const mark = row.ok ? "ok" : isWaiting ? "not" : "info";
+      return h("li", { class: mark, "data-key": row.check_name }, h("span", { class: "hidden" }, marks[mark]), h("b", null, words(row.check_name)), " ", whole(row.detail));
+    }),
+  );
+}
 
 document.addEventListener(
   "toggle",
@@ -249,7 +262,7 @@ function card(module, now) {
     h(
       "p",
       { class: "meta" },
-      `${percent(module.success_rate_24h)} good in 24 h · ${module.avg_processing_time_ms ? `${span(module.avg_processing_time_ms)} mean` : "no mean yet"} · score ${module.score ?? "–"}`,
+      `${percent(module.success_rate_24h)} good in 24 h · ${module.avg_processing_time_ms ? `${span(module.avg_processing_time_ms)} mean` : "no mean yet"} · score ${module.score === null ? "–" : Number(module.score).toFixed(2)}`,
     ),
   );
 }

@@ -41,7 +41,7 @@ function jobsPage(found) {
   );
 }
 
-const outcome = (job) => (job.is_late ? pill("WARNING", "Late") : job.last_outcome ? pill(job.last_outcome === "failed" ? "FAILED" : "OK", words(job.last_outcome)) : pill("", "Never run"));
+const outcome = (job) => (job.is_late ? pill("WARNING", "Late") : job.last_outcome ? pill(job.last_outcome === "failed" ? "FAILED" : "OK", job.last_outcome === "ok" ? "OK" : words(job.last_outcome)) : pill("", "Never run"));
 
 export const reports = {
   title: () => "Reports",

@@ -53,7 +53,7 @@ function page(name, found, trends) {
       "div",
       { class: "row wide-left", "data-key": "work" },
       runningPanel(found.running, now, module.in_flight, false),
-      h("div", { class: "column", "data-key": "side" }, stuckPanel(found.stuck, now), failuresPanel(found.failures, now)),
+      h("div", { class: "column", "data-key": "side" }, stuckPanel(found.stuck, found.running, now), failuresPanel(found.failures, now)),
     ),
     h("div", { class: "row two", "data-key": "past" }, historyPanel(trends?.history, now), ratesPanel(trends?.rates)),
   );

@@ -31,7 +31,7 @@ function page(id, found) {
     h(
       "div",
       { class: "row two", "data-key": "top" },
-      panel("Why", { note: "what keeps it, and what does not", key: "why" }, reasons(found.explain)),
+      panel("Why", { note: ["PENDING", "RETRYING"].includes(robot.status) ? "what keeps it from running, and what does not" : "how it stands", key: "why" }, reasons(found.explain)),
       panel(
         "Facts",
         { key: "facts" },
@@ -47,7 +47,7 @@ function page(id, found) {
           robot.cache_hit ? ["Answer", "from the cache"] : null,
           robot.source_reference ? ["Source", robot.source_reference] : null,
           robot.security_classification ? ["Classification", words(robot.security_classification)] : null,
-          robot.confidence_score !== null ? ["Confidence", robot.confidence_score] : null,
+          Number(robot.confidence_score) > 0 ? ["Confidence", robot.confidence_score] : null,
         ]),
       ),
     ),
