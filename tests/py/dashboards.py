@@ -82,7 +82,13 @@ class Fleet:
         """The modules."""
         for kind in KINDS:
             data = {"max_concurrency": kind.limit, "retry_policy": {"base_seconds": 20, "jitter": 0.2}}
-            self.run("select capataz.register_module(%s, %s, %s, 'prod', null, %s)", kind.name, "2.4", list(kind.types), json.dumps(data))
+            self.run(
+                "select capataz.register_module(%s, %s, %s, 'prod', null, %s)",
+                kind.name,
+                "2.4",
+                list(kind.types),
+                json.dumps(data),
+            )
             self.run("select capataz.record_health_check(%s, true, 12)", kind.name)
 
     def submit(self, kind: Kind, amount: int, batch: str | None = None) -> None:
@@ -96,7 +102,11 @@ class Fleet:
                 "priority": self.chance.choice(PRIORITIES),
                 "correlation_id": batch,
                 "source_reference": f"document {place:04}",
-                "input_data": {"customer": "Ana Ruiz", "email": "ana.ruiz@example.com", "pages": self.chance.randint(1, 40)},
+                "input_data": {
+                    "customer": "Ana Ruiz",
+                    "email": "ana.ruiz@example.com",
+                    "pages": self.chance.randint(1, 40),
+                },
             }
             for place in range(amount)
         ]
@@ -108,7 +118,12 @@ class Fleet:
         while amount > 0:
             ids = [
                 str(execute_id)
-                for (execute_id,) in self.run("select execute_id from capataz.claim_robots(%s, %s, %s)", kind.name, min(amount, kind.limit), worker)
+                for (execute_id,) in self.run(
+                    "select execute_id from capataz.claim_robots(%s, %s, %s)",
+                    kind.name,
+                    min(amount, kind.limit),
+                    worker,
+                )
             ]
             if not ids:
                 return
@@ -121,15 +136,30 @@ class Fleet:
         self.run(
             "update capataz.robot_execute as e set started_at = %s - v.s * interval '1 second'"
             " from unnest(%s::text[], %s::double precision[]) as v (id, s) where e.execute_id = v.id",
-            self.now, ids, [kind.seconds * self.chance.lognormvariate(-0.15, 0.55) for _ in ids],
+            self.now,
+            ids,
+            [kind.seconds * self.chance.lognormvariate(-0.15, 0.55) for _ in ids],
+        )
+        self.run(
+            "update capataz.robots as r set started_at = greatest(e.started_at, r.created_at)"
+            " from capataz.robot_execute as e where e.execute_id = any (%s) and r.robot_id = e.robot_id",
+            ids,
         )
         bad = [execute_id for execute_id in ids if self.chance.random() < errors]
         good = [execute_id for execute_id in ids if execute_id not in bad]
         if good:
-            self.run("select capataz.complete_executions(%s)", json.dumps([{"execute_id": i, "output_data": {"ok": True}} for i in good]))
+            self.run(
+                "select capataz.complete_executions(%s)",
+                json.dumps([{"execute_id": i, "output_data": {"ok": True}} for i in good]),
+            )
         for execute_id in bad:
             category = self.chance.choice(kind.categories)
-            self.run("select capataz.fail_execution(%s, %s, %s)", execute_id, "connection to 10.1.7.23 refused for ana.ruiz@example.com", category)
+            self.run(
+                "select capataz.fail_execution(%s, %s, %s)",
+                execute_id,
+                "connection to 10.1.7.23 refused for ana.ruiz@example.com",
+                category,
+            )
 
     def live_through(self, hours: int, minutes: int) -> None:
         """Hours that are past in a coarse way, then minutes in detail, with their samples."""
@@ -168,10 +198,15 @@ class Fleet:
     def end_here(self, *, goes_on: bool) -> None:
         """The present: what runs, what is stuck, a module that is down, a batch; then the clock goes, or stands."""
         start = self.now
-        self.batch = "nightly-contracts"
+        self.batch = "nightly-translations"
         for kind in KINDS[:4]:
             self.submit(kind, kind.limit + 6)
-            claimed = self.run("select robot_id, execute_id from capataz.claim_robots(%s, %s, %s)", kind.name, kind.limit - 2, f"{kind.name.lower()}-1")
+            claimed = self.run(
+                "select robot_id, execute_id from capataz.claim_robots(%s, %s, %s)",
+                kind.name,
+                kind.limit - 2,
+                f"{kind.name.lower()}-1",
+            )
             for place, (robot_id, execute_id) in enumerate(claimed):
                 done = self.chance.randint(0, 4)
                 began = start - timedelta(seconds=kind.seconds * self.chance.uniform(0.1, 0.9))
@@ -180,20 +215,40 @@ class Fleet:
                     self.robots["slow"] = robot_id
                 self.run("update capataz.robot_execute set started_at = %s where execute_id = %s", began, execute_id)
                 for step in range(done + 1):
-                    self.set_clock(began + (start - began) * ((step + 0.2) / (done + 1.6)) * (0.5 if robot_id == self.robots.get("slow") else 1))
+                    self.set_clock(
+                        began
+                        + (start - began)
+                        * ((step + 0.2) / (done + 1.6))
+                        * (0.5 if robot_id == self.robots.get("slow") else 1)
+                    )
                     name, category = STEPS[step]
                     self.run(
-                        "select capataz.report_progress(%s, p_current_step => %s, p_step_category => %s, p_completed_steps => %s,"
+                        "select capataz.report_progress(%s, p_current_step => %s, p_step_category =>"
+                        " %s, p_completed_steps => %s,"
                         " p_total_steps => 5, p_cpu_usage_percent => %s, p_memory_usage_mb => %s, p_disk_io_mb => %s,"
                         " p_network_io_mb => %s)",
-                        execute_id, name, category, step, self.chance.uniform(20, 180), self.chance.randint(60, 900), 12 + step, 4 + step,
+                        execute_id,
+                        name,
+                        category,
+                        step,
+                        self.chance.uniform(20, 180),
+                        self.chance.randint(60, 900),
+                        12 + step,
+                        4 + step,
                     )
                 self.set_clock(start)
-        self.run("select capataz.pause_execution(e.execute_id) from capataz.running as e where e.module_name = 'InvoiceModule' order by e.started_at limit 1")
+        self.run(
+            "select capataz.pause_execution(e.execute_id) from capataz.running as e where"
+            " e.module_name = 'InvoiceModule' order by e.started_at limit 1"
+        )
         # a robot with a past: two attempts that failed, a third under way
         self.robots["tried"] = self.tried()
-        self.submit(KINDS[1], 60, self.batch)
-        self.work(KINDS[1], 4, 0)
+        contracts = KINDS[3]
+        self.set_clock(start - timedelta(minutes=15))
+        self.submit(contracts, 80, self.batch)
+        self.set_clock(start)
+        self.work(contracts, 96, 0.06)
+        self.run("select count(*) from capataz.claim_robots(%s, 4, 'translationmodule-2')", contracts.name)
         mail = KINDS[4]
         for _ in range(6):
             self.submit(mail, 1)
@@ -216,7 +271,8 @@ class Fleet:
         """A robot on its third attempt."""
         start = self.now
         ((robot_id,),) = self.run(
-            "select robot_id from capataz.submit_robot('KYC_CHECK', %s, 'IdentityModule', 'CRITICAL', p_correlation_id => 'onboarding-4711')",
+            "select robot_id from capataz.submit_robot('KYC_CHECK', %s, 'IdentityModule',"
+            " 'CRITICAL', p_correlation_id => 'onboarding-4711')",
             json.dumps({"customer": "Ana Ruiz", "email": "ana.ruiz@example.com", "card": "4111 1111 1111 1111"}),
         )
         moment = start - timedelta(minutes=9)
@@ -225,7 +281,9 @@ class Fleet:
             self.set_clock(start)
             execute_id = ""
             while not execute_id:
-                found = self.run("select robot_id, execute_id from capataz.claim_robots('IdentityModule', 1, 'identitymodule-2')")
+                found = self.run(
+                    "select robot_id, execute_id from capataz.claim_robots('IdentityModule', 1, 'identitymodule-2')"
+                )
                 if not found:
                     self.run("update capataz.robots set available_at = %s where robot_id = %s", start, robot_id)
                     raise AssertionError("nothing to claim")
@@ -240,15 +298,28 @@ class Fleet:
                 name, category = STEPS[step]
                 self.set_clock(moment)
                 self.run(
-                    "select capataz.report_progress(%s, p_current_step => %s, p_step_category => %s, p_completed_steps => %s,"
-                    " p_total_steps => 5, p_cpu_usage_percent => %s, p_memory_usage_mb => %s, p_disk_io_mb => 14, p_network_io_mb => 9)",
-                    execute_id, name, category, step, 40 + 30 * step, 120 + 64 * step,
+                    "select capataz.report_progress(%s, p_current_step => %s, p_step_category => %s,"
+                    " p_completed_steps => %s,"
+                    " p_total_steps => 5, p_cpu_usage_percent => %s, p_memory_usage_mb => %s,"
+                    " p_disk_io_mb => 14, p_network_io_mb => 9)",
+                    execute_id,
+                    name,
+                    category,
+                    step,
+                    40 + 30 * step,
+                    120 + 64 * step,
                 )
                 moment += timedelta(seconds=self.chance.randint(12, 55))
             if attempt < 2:
                 self.set_clock(moment)
-                self.run("select capataz.fail_execution(%s, 'no answer for ana.ruiz@example.com', 'NETWORK')", execute_id)
-                self.run("update capataz.robots set available_at = %s where robot_id = %s", start - timedelta(minutes=20), robot_id)
+                self.run(
+                    "select capataz.fail_execution(%s, 'no answer for ana.ruiz@example.com', 'NETWORK')", execute_id
+                )
+                self.run(
+                    "update capataz.robots set available_at = %s where robot_id = %s",
+                    start - timedelta(minutes=20),
+                    robot_id,
+                )
         self.set_clock(start)
         return str(robot_id)
 
@@ -263,33 +334,45 @@ def fill(dsn: str, *, hours: int = 24, minutes: int = 180, goes_on: bool = True)
         return fleet
 
 
-def fill_with_many(dsn: str, robots: int = 100_000, modules: int = 20) -> None:
+def fill_with_many(dsn: str, robots: int = 100_000, modules: int = 10) -> None:
     """A database with many robots: most wait, some run, some have ended."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
         names = [f"Module{number:02}" for number in range(modules)]
         for name in names:
-            connection.execute("select capataz.register_module(%s, '1.0', array['WORK'])", [name])
+            connection.execute(
+                "select capataz.register_module(%s, '1.0', array['WORK'], p_registration_data =>"
+                " '{\"failure_threshold\": 1000}')",
+                [name],
+            )
             connection.execute("select capataz.record_health_check(%s, true)", [name])
+        with connection.transaction():  # waiting robots owe nothing to triggers but their names and times
+            connection.execute("set local session_replication_role = replica")
+            connection.execute(
+                "insert into capataz.robots (robot_id, robot_type, module_name, priority,"
+                " correlation_id, source_reference, input_data)"
+                " select 'work_20260101000000000_' || g, 'WORK', (%s::text[])[1 + g %% %s],"
+                "   (array['LOW', 'NORMAL', 'NORMAL', 'HIGH'])[1 + g %% 4]::capataz.priority_enum,"
+                " 'many', lpad(g::text, 6, '0'), '{}'"
+                " from generate_series(1, %s) as g",
+                [names, modules, robots],
+            )
+        connection.execute("vacuum analyze capataz.robots")
         for name in names:
             connection.execute(
-                "select count(*) from capataz.submit_robots((select jsonb_agg(jsonb_build_object('robot_type', 'WORK',"
-                " 'module_name', %s::text, 'priority', (array['LOW', 'NORMAL', 'NORMAL', 'HIGH'])[1 + g %% 4],"
-                " 'correlation_id', 'many', 'source_reference', lpad(g::text, 6, '0'))) from generate_series(1, %s) as g))",
-                [name, robots // modules],
-            )
-            connection.execute(
-                "select count(*) from capataz.complete_executions((select jsonb_agg(jsonb_build_object('execute_id', execute_id))"
-                " from capataz.claim_robots(%s, 500)))",
+                "select count(*) from capataz.complete_executions((select"
+                " jsonb_agg(jsonb_build_object('execute_id', execute_id))"
+                " from capataz.claim_robots(%s, 100)))",
                 [name],
             )
             connection.execute(
-                "select count(*) from capataz.fail_executions((select jsonb_agg(jsonb_build_object('execute_id', execute_id,"
+                "select count(*) from capataz.fail_executions((select"
+                " jsonb_agg(jsonb_build_object('execute_id', execute_id,"
                 " 'error_message', 'no', 'error_category', (array['NETWORK', 'VALIDATION', 'PROCESSING'])[1 + n %% 3]))"
-                " from capataz.claim_robots(%s, 60) with ordinality as c (r, execute_id, t, p, i, a, k, s, n)))",
+                " from capataz.claim_robots(%s, 30) with ordinality as c (r, execute_id, t, p, i, a, k, s, n)))",
                 [name],
             )
-            connection.execute("select count(*) from capataz.claim_robots(%s, 250)", [name])
+            connection.execute("select count(*) from capataz.claim_robots(%s, 500)", [name])
         connection.execute("select capataz.fold_counters()")
         connection.execute("vacuum analyze capataz.robots, capataz.robot_execute")
 

@@ -247,8 +247,7 @@ class Frame:
                 headers = message["headers"]
                 names = {name for name, _ in headers}
                 headers.append(reference)
-                headers.extend(_HEADERS)
-                headers.extend(header for header in (_POLICY, _NO_STORE) if header[0] not in names)
+                headers.extend(header for header in (*_HEADERS, _POLICY, _NO_STORE) if header[0] not in names)
             await send(message)
 
         try:

@@ -1,8 +1,8 @@
 """The dashboard at ``/``: pages, who may see them, and what they show (docs/dashboard.md, ADR 0026).
 
-It reads through a pool of its own, as a role of ``capataz_viewer`` or ``capataz_operator``, in read-only transactions, and
-owns no rule: every figure is a function or view of the database. What a page steers, it sends to ``/v1/rpc`` with the API
-key of whoever sits in front of it, as any other caller would.
+It reads through a pool of its own, as a role of ``capataz_viewer`` or ``capataz_operator``, in read-only transactions,
+and owns no rule: every figure is a function or view of the database. What a page steers, it sends to ``/v1/rpc`` with
+the API key of whoever sits in front of it, as any other caller would.
 """
 
 from __future__ import annotations
@@ -154,8 +154,7 @@ join capataz.modules as m on m.module_name = h.module_name
 order by h.module_name"""
 
 _TREND: Final = """
-select step_at, sample_count, waiting_low, waiting_normal, waiting_high, waiting_critical, oldest_due_seconds, in_flight,
-  capacity, cpu_percent, memory_mb, is_estimate
+select step_at, sample_count, waiting_low, waiting_normal, waiting_high, waiting_critical
 from capataz.resource_trend(%(module)s, capataz.utc_now() - interval '3 hours', null, 60)"""
 
 _NOW: Final[Part] = ("now", "select capataz.utc_now() as at, capataz.deployed_version() as version")
@@ -178,8 +177,8 @@ join (
 order by e.module_name, e.hour"""
 
 _ROBOT: Final = """
-select r.robot_id, r.robot_type, r.status, r.module_name, r.priority, r.processing_time_ms, r.processing_tier, r.cache_hit,
-  r.resource_usage_mb, r.retry_count, r.retry_limit, r.error_category, r.last_error_at, r.completeness_score,
+select r.robot_id, r.robot_type, r.status, r.module_name, r.priority, r.processing_time_ms, r.processing_tier,
+  r.cache_hit, r.resource_usage_mb, r.retry_count, r.retry_limit, r.error_category, r.last_error_at,
   r.confidence_score, r.source_reference, r.correlation_id, r.estimated_duration_minutes, r.complexity_score,
   r.security_classification, r.compliance_tags, r.created_at, r.started_at, r.completed_at, r.available_at, r.is_routed
 from capataz.robots as r
@@ -201,12 +200,12 @@ from (
 ) as a"""
 
 _BATCH_ROBOTS: Final = """
-select r.robot_id, r.robot_type, r.module_name, r.status, r.priority, r.source_reference, r.retry_count, r.error_category,
+select r.robot_id, r.robot_type, r.module_name, r.status, r.priority, r.source_reference, r.error_category,
   r.processing_time_ms, r.completed_at, e.progress_percentage, e.current_step
 from (
   select *
   from (
-    select robot_id, robot_type, module_name, status, priority, source_reference, retry_count, error_category,
+    select robot_id, robot_type, module_name, status, priority, source_reference, error_category,
       processing_time_ms, completed_at
     from capataz.robots
     where correlation_id = %(id)s
@@ -414,9 +413,9 @@ class Door:
         origin = request.headers.get("origin")
         host = request.headers.get("host", "")
         is_navigation = request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate"
-        if not is_navigation and (
-            site not in (None, "same-origin", "none") or origin is not None and origin.partition("://")[2] != host
-        ):
+        # browsers say it to hosts they trust; to others they name the origin
+        is_foreign = site not in ("same-origin", "none") if site else origin and origin.partition("://")[2] != host
+        if is_foreign and not is_navigation:
             raise http_problem(403, "pages of other sites may not read the dashboard")
         if self._password is not None:
             return
@@ -623,7 +622,9 @@ def _tag(name: str) -> str:
 
 
 def _html(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}, "text/html")
+    # the sign-in form must say from where it comes
+    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+    return Response(body, status, headers, "text/html")
 
 
 def _redirect(to: str) -> Response:
