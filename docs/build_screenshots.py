@@ -28,8 +28,8 @@ ROLES = {"capataz_shots_gateway": "capataz_gateway", "capataz_shots_viewer": "ca
 
 # name, page, width, height, dark
 PICTURES = (
-    ("fleet", "", 1360, 1330, False),
-    ("fleet-dark", "", 1360, 1330, True),
+    ("fleet", "", 1360, 1250, False),
+    ("fleet-dark", "", 1360, 1250, True),
     ("module", "module/IdentityModule", 1360, 1000, False),
     ("robot", "robot/{tried}", 1360, 1060, False),
     ("batch-dark", "batch/nightly-translations", 1360, 760, True),
