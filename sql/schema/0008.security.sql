@@ -7,6 +7,8 @@ set local lock_timeout = '10s';
 -- Readers who may not see registration_data see the limit all the same. Only a number: what else is there is refused by the
 -- trigger _500_settings with a clear message, which runs after this is computed.
 alter table capataz.module_registry
+  -- a row per module: to rewrite it is nothing
+  -- squawk-ignore adding-field-with-default
   add column max_concurrency numeric generated always as (
     case
       when jsonb_typeof(registration_data -> 'max_concurrency') = 'number'
