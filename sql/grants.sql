@@ -79,7 +79,8 @@ grant execute on function
   capataz.recent_failures(text, bigint),
   capataz.running_executions(text, bigint),
   capataz.robot_attempts(text),
-  capataz.explain_score(text)
+  capataz.explain_score(text),
+  capataz.input_schema(text, text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;
 -- read the whole
 grant execute on function

@@ -25,14 +25,14 @@ drop table if exists capataz_ops.tickers cascade;
 drop function if exists capataz_ops._define_job(text, text, integer, text, integer);
 
 alter table if exists capataz_ops.jobs
-  drop column if exists gap_until,
-  drop column if exists gap_from,
-  drop column if exists missed_count,
-  drop column if exists next_due_at,
-  drop column if exists job_owner;
+  drop column if exists gap_until cascade,
+  drop column if exists gap_from cascade,
+  drop column if exists missed_count cascade,
+  drop column if exists next_due_at cascade,
+  drop column if exists job_owner cascade;
 
 alter table if exists capataz_ops.module_settings
-  drop column if exists retention_days;
+  drop column if exists retention_days cascade;
 
 alter table if exists capataz.robot_execute
   drop column if exists robot_type cascade;

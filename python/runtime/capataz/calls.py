@@ -773,7 +773,7 @@ _RELEASE_TICKER: Statement[bool] = _value("release_ticker", "ticker_id")
 def throughput(
     module_name: str | None = None, *, robot_type: str | None = None, minutes: int | None = None
 ) -> Call[list[ThroughputMinute]]:
-    """Return what ended minute by minute, the earliest first: the last 60, or ``minutes`` (up to 2880).
+    """Return what ended minute by minute, the earliest first: the last 60, or ``minutes`` (up to 1440).
 
     Raises:
         NotFound: there is no such module.
@@ -782,7 +782,7 @@ def throughput(
 
 
 def error_rates(module_name: str | None = None, *, hours: int | None = None) -> Call[list[ErrorRate]]:
-    """Return what ended per module and robot type in the last 24 hours, or ``hours`` (up to 8784)."""
+    """Return what ended per module and robot type in the last 24 hours, or ``hours`` (up to 2208)."""
     return Call(_ERROR_RATES, (module_name, hours))
 
 
@@ -904,6 +904,7 @@ _ROTATE_API_KEY: Statement[str] = _value("rotate_api_key", "key_id overlap_secon
 _LIST_API_KEYS = _many("list_api_keys", "module_name", ApiKey)
 _TAKE_RATE_TOKEN: Statement[float | None] = _value("take_rate_token", "module_name cost")
 _ROBOT_DATA: Statement[Json] = _value("robot_data", "robot_id field")
+_INPUT_SCHEMA: Statement[Json] = _value("input_schema", "module_name robot_type")
 _EXECUTION_DATA: Statement[Json] = _value("execution_data", "execute_id field", lease=True)
 
 
@@ -1033,6 +1034,15 @@ def take_rate_token(module_name: str, *, cost: float | None = None) -> Call[floa
         NotFound: there is no such module.
     """
     return Call(_TAKE_RATE_TOKEN, (module_name, cost))
+
+
+def input_schema(module_name: str, robot_type: str) -> Call[Json]:
+    """Return the JSON Schema of the input of a robot type of a module, None where there is none.
+
+    Raises:
+        NotFound: there is no such module.
+    """
+    return Call(_INPUT_SCHEMA, (module_name, robot_type))
 
 
 def robot_data(robot_id: str, field: str) -> Call[Json]:

@@ -300,6 +300,7 @@ class Capataz:
     rotate_api_key = _blocking(calls.rotate_api_key)
     list_api_keys = _blocking(calls.list_api_keys)
     take_rate_token = _blocking(calls.take_rate_token)
+    input_schema = _blocking(calls.input_schema)
     robot_data = _blocking(calls.robot_data)
     execution_data = _blocking(calls.execution_data)
 
@@ -486,6 +487,7 @@ class AsyncCapataz:
     rotate_api_key = _awaitable(calls.rotate_api_key)
     list_api_keys = _awaitable(calls.list_api_keys)
     take_rate_token = _awaitable(calls.take_rate_token)
+    input_schema = _awaitable(calls.input_schema)
     robot_data = _awaitable(calls.robot_data)
     execution_data = _awaitable(calls.execution_data)
 

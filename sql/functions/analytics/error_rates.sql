@@ -1,9 +1,9 @@
 -- capataz.error_rates(p_module_name, p_hours) -> rows, one per module and robot type of which something ended
 --
 -- What ended, by module and robot type, in the last p_hours hours of the clock with the one under way: error_rate (percent
--- of what ended that FAILED) and mean duration of COMPLETED executions. Kept for a year; what is not folded yet is counted
+-- of what ended that FAILED) and mean duration of COMPLETED executions. What is not folded yet is counted
 -- (specification 5.2: continuous error rate; ADR 0024).
--- p_module_name: null for all modules that the caller may reach. p_hours: 1 to 8784.
+-- p_module_name: null for all modules that the caller may reach. p_hours: 1 to 2208 (92 days).
 -- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.error_rates(p_module_name text default null, p_hours bigint default 24)
   returns table (
@@ -28,7 +28,7 @@ declare
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, false);
   perform capataz_ops._require_access(v_modules, p_module_name);
-  perform capataz_ops._check_number('hours', p_hours, 1, 8784);
+  perform capataz_ops._check_number('hours', p_hours, 1, 2208);
   if p_module_name is not null then
     perform capataz_ops._require_module(p_module_name);
   end if;

@@ -3,7 +3,7 @@
 -- What ended, minute by minute of completed_at (UTC), over the last p_minutes with the one under way: every minute has a row.
 -- error_rate: percent of what ended that FAILED; null where nothing ended. From the counters of the windows: no robot is
 -- read, what is not folded yet is counted (specification 4.2, 5.2: continuous error rate; ADR 0024).
--- p_module_name: null for all modules that the caller may reach. p_robot_type: null for all types. p_minutes: 1 to 2880.
+-- p_module_name: null for all modules that the caller may reach. p_robot_type: null for all types. p_minutes: 1 to 1440.
 -- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.throughput(
   p_module_name text default null,
@@ -33,7 +33,7 @@ begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, false);
   perform capataz_ops._check_text('robot_type', p_robot_type, 50, false);
   perform capataz_ops._require_access(v_modules, p_module_name);
-  perform capataz_ops._check_number('minutes', p_minutes, 1, 2880);
+  perform capataz_ops._check_number('minutes', p_minutes, 1, 1440);
   if p_module_name is not null then
     perform capataz_ops._require_module(p_module_name);
   end if;

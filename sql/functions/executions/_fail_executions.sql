@@ -24,8 +24,8 @@ begin
     set execution_state = 'FAILED',
         completed_at = v_now,
         error_category = f.error_category,
-        error_message = left(f.error_message, 10000),
-        error_stack_trace = left(f.error_stack_trace, 100000),
+        error_message = left(capataz_ops._clean_text(f.error_message), 10000),
+        error_stack_trace = left(capataz_ops._clean_text(f.error_stack_trace), 100000),
         answered_status = case when p_is_answer then o.status end
     from unnest(p_failures) with ordinality as f (
       execute_id, error_category, error_message, error_details, error_stack_trace, is_retryable, place
@@ -48,7 +48,7 @@ begin
     set status = d.status,
         error_category = d.error_category,
         error_details = jsonb_strip_nulls(jsonb_build_object(
-          'type', d.error_category, 'message', left(d.error_message, 10000), 'step', d.current_step
+          'type', d.error_category, 'message', left(capataz_ops._clean_text(d.error_message), 10000), 'step', d.current_step
         )) || coalesce(d.error_details, '{}')
     from ended as d
     where r.robot_id = d.robot_id

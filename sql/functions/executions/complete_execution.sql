@@ -29,8 +29,8 @@ begin
   end if;
   -- one expression for the good case; which rule is broken is looked up only where one is
   if (
-    pg_column_size(p_output_data) <= 4194304
-    and pg_column_size(p_performance_metrics) <= 4194304
+    (pg_column_size(p_output_data) <= 800 or capataz_ops._json_fits(p_output_data))
+    and pg_column_size(p_performance_metrics) <= 800
     and jsonb_typeof(p_performance_metrics) = 'object'
     and num_nulls(p_confidence_score, p_completeness_score, p_resource_usage_mb) = 3
   ) is not true then

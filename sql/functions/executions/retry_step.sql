@@ -34,7 +34,7 @@ begin
   set execution_state = 'RETRYING',
       retry_count = e.retry_count + 1,
       last_retry_at = greatest(e.started_at, capataz.utc_now()),
-      error_message = left(p_error_message, 10000)
+      error_message = left(capataz_ops._clean_text(p_error_message), 10000)
   where e.execute_id = p_execute_id
     and e.execution_state in ('RUNNING', 'RETRYING')
     and e.retry_count < e.max_retries

@@ -15,6 +15,9 @@
 --   breaker                  {cooldown_seconds 30, factor 2, max_seconds 900}: time before the first probe of an UNHEALTHY
 --                            module, and how it grows with each failed probe
 --   retention_days           1..36500, absent = for ever: ended robots are removed so many days after their end
+--   rate_limit               {per_second, burst}: what take_rate_token gives; burst as per_second (1 at least) where absent
+--   sensitive_paths          up to 100 JSON paths of values that are sensitive, such as $.customer.name or $.lines[*].iban
+--   input_schemas            per robot type the JSON Schema of its input_data
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 naming the key.
 create or replace function capataz_ops._parse_settings(p_module_name text, p_data jsonb)
@@ -29,6 +32,9 @@ declare
   v_data constant jsonb := coalesce(p_data, '{}'::jsonb);
   v_retry jsonb := '{}'::jsonb;
   v_breaker jsonb := '{}'::jsonb;
+  v_rate jsonb := '{}'::jsonb;
+  v_paths constant jsonb := nullif(v_data -> 'sensitive_paths', 'null'::jsonb);
+  v_schemas constant jsonb := nullif(v_data -> 'input_schemas', 'null'::jsonb);
   v_settings capataz_ops.module_settings;
   v_rule record;
 begin
@@ -44,12 +50,61 @@ begin
     v_breaker := coalesce(v_data -> 'breaker', '{}');
   end if;
 
+  if jsonb_typeof(v_data -> 'rate_limit') is distinct from 'null' then
+    perform capataz_ops._check_json('registration_data.rate_limit', v_data -> 'rate_limit', true);
+    v_rate := coalesce(v_data -> 'rate_limit', '{}');
+  end if;
+  if v_rate <> '{}' and not v_rate ? 'per_second' then
+    raise exception using
+      errcode = 'RB400',
+      message = 'registration_data.rate_limit needs per_second',
+      detail = format('rate_limit is %s.', left(v_rate::text, 60)),
+      hint = 'Give {"per_second": 50, "burst": 100}, or leave the key out.';
+  end if;
+
+  if v_paths is not null
+     and (
+       jsonb_typeof(v_paths) <> 'array'
+       or jsonb_array_length(v_paths) not between 1 and 100
+       or exists (
+         select
+         from jsonb_array_elements(v_paths) as p (path)
+         where jsonb_typeof(p.path) <> 'string'
+            or capataz_ops._path_steps(p.path #>> '{}') is null
+       )
+     )
+  then
+    raise exception using
+      errcode = 'RB400',
+      message = 'registration_data.sensitive_paths is not usable',
+      detail = format('sensitive_paths is %s.', left(v_paths::text, 200)),
+      hint = 'Give 1 to 100 paths of the steps .name, ."any name", .*, [*] and [n], such as ["$.customer.name", "$.lines[*].iban"].';
+  end if;
+
+  if v_schemas is not null then
+    perform capataz_ops._check_json('registration_data.input_schemas', v_schemas, true);
+    if pg_column_size(v_schemas) > 262144 then
+      raise exception using
+        errcode = 'RB400',
+        message = 'registration_data.input_schemas is too large',
+        detail = format('It has %s bytes.', pg_column_size(v_schemas)),
+        hint = 'All schemas together may have 256 KiB.';
+    end if;
+    for v_rule in
+      select e.key, e.value
+      from jsonb_each(v_schemas) as e (key, value)
+    loop
+      perform capataz_ops._check_schema(format('registration_data.input_schemas.%s', left(v_rule.key, 60)), v_rule.value);
+    end loop;
+  end if;
+
   for v_rule in
     select o.field, k.key
     from (
       values
         (v_retry, 'retry_policy', array['base_seconds', 'factor', 'max_seconds', 'jitter']),
-        (v_breaker, 'breaker', array['cooldown_seconds', 'factor', 'max_seconds'])
+        (v_breaker, 'breaker', array['cooldown_seconds', 'factor', 'max_seconds']),
+        (v_rate, 'rate_limit', array['per_second', 'burst'])
     ) as o (given, field, known)
     cross join jsonb_object_keys(o.given) as k (key)
     where k.key <> all (o.known)
@@ -82,7 +137,9 @@ begin
         ('retention_days', v_data -> 'retention_days', true, 1.0, 36500.0),
         ('breaker.cooldown_seconds', v_breaker -> 'cooldown_seconds', false, 0.0, 604800.0),
         ('breaker.factor', v_breaker -> 'factor', false, 1.0, 100.0),
-        ('breaker.max_seconds', v_breaker -> 'max_seconds', false, 0.0, 604800.0)
+        ('breaker.max_seconds', v_breaker -> 'max_seconds', false, 0.0, 604800.0),
+        ('rate_limit.per_second', v_rate -> 'per_second', false, 0.000001, 1000000.0),
+        ('rate_limit.burst', v_rate -> 'burst', false, 1.0, 1000000000.0)
     ) as r (field, given, is_integer, lowest, highest)
     where r.given <> 'null'::jsonb
   loop
@@ -123,6 +180,17 @@ begin
     coalesce(round((v_breaker ->> 'cooldown_seconds')::numeric, 6)::double precision, 30);
   v_settings.breaker_factor := coalesce(round((v_breaker ->> 'factor')::numeric, 6)::double precision, 2);
   v_settings.breaker_max_seconds := coalesce(round((v_breaker ->> 'max_seconds')::numeric, 6)::double precision, 900);
+  v_settings.rate_per_second := round((v_rate ->> 'per_second')::numeric, 6)::double precision;
+  v_settings.rate_burst := coalesce(
+    round((v_rate ->> 'burst')::numeric, 6)::double precision, greatest(v_settings.rate_per_second, 1)
+  );
+  if v_settings.rate_per_second is null then
+    v_settings.rate_burst := null;
+  end if;
+  v_settings.sensitive_paths := case
+    when v_paths is not null then array(select p.path from jsonb_array_elements_text(v_paths) as p (path))
+  end;
+  v_settings.input_schemas := nullif(v_schemas, '{}'::jsonb);
   return v_settings;
 end
 $$;

@@ -49,7 +49,7 @@ begin
   end if;
 
   insert into capataz_ops.health_checks (module_name, checked_at, is_healthy, response_time_ms, error_message)
-  values (p_module_name, v_now, p_healthy, p_response_time_ms, left(p_error_message, 10000));
+  values (p_module_name, v_now, p_healthy, p_response_time_ms, left(capataz_ops._clean_text(p_error_message), 10000));
 
   insert into capataz_ops.module_minutes as f (module_name, minute, good_checks, failed_checks)
   values (
@@ -71,7 +71,7 @@ begin
 
   v_module.last_health_check := v_now;
   if not p_healthy then
-    v_module.last_error_message := coalesce(left(p_error_message, 10000), 'health check failed');
+    v_module.last_error_message := coalesce(left(capataz_ops._clean_text(p_error_message), 10000), 'health check failed');
   end if;
   v_module.health_status := (capataz_ops._assess_health(v_module)).status;
   update capataz.module_registry as m

@@ -30,7 +30,11 @@ begin
     breaker_cooldown_seconds = excluded.breaker_cooldown_seconds,
     breaker_factor = excluded.breaker_factor,
     breaker_max_seconds = excluded.breaker_max_seconds,
-    retention_days = excluded.retention_days;
+    retention_days = excluded.retention_days,
+    sensitive_paths = excluded.sensitive_paths,
+    input_schemas = excluded.input_schemas,
+    rate_per_second = excluded.rate_per_second,
+    rate_burst = excluded.rate_burst;
 
   insert into capataz_ops.module_state (module_name)
   values (p_settings.module_name)

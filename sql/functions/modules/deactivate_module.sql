@@ -19,7 +19,7 @@ begin
 
   update capataz.module_registry as m
   set is_active = false,
-      last_error_message = coalesce('deactivated: ' || left(p_reason, 10000), m.last_error_message)
+      last_error_message = coalesce('deactivated: ' || left(capataz_ops._clean_text(p_reason), 10000), m.last_error_message)
   where m.module_name = p_module_name
   returning m.* into v_row;
   if not found then

@@ -45,13 +45,14 @@ as $$
       where p.module_name = s.module_name
     ) as p
     cross join lateral (
-      select count(*) as held
+      select count(*) as held, coalesce(bool_or(not e.has_permit), false) as is_adopting
       from capataz.robot_execute as e
       where e.module_name = s.module_name
         and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
     ) as h
     where s.max_concurrency is not null
       and p.free + h.held <> s.max_concurrency
+      and not h.is_adopting  -- a limit was set on a running module; fold_counters is about to
     limit 100
   )
   union all

@@ -3,7 +3,7 @@
 -- Takes or keeps the lease of the one active ticker: it is free, is this ticker's own, or its holder has been silent for
 -- p_patience_seconds (1 to 3600). A ticker calls it before each round and while a job runs; one that stands by calls it now
 -- and then. A row in a table: no session holds anything, so it works through a transaction pooler.
--- Locks:  tickers row; a call that finds it locked answers false. Writes: tickers. Raises: RB400 bad argument.
+-- Locks:  tickers row; a ticker that stands by and finds it locked answers false. Writes: tickers. Raises: RB400 bad argument.
 create or replace function capataz.hold_ticker(p_ticker_id text, p_patience_seconds bigint default 30)
   returns boolean
   language plpgsql
@@ -18,6 +18,15 @@ begin
   perform capataz_ops._check_text('ticker_id', p_ticker_id, 200, true);
   perform capataz_ops._check_number('patience_seconds', p_patience_seconds, 1, 3600);
 
+  -- its own: also while its other connection sends a heartbeat
+  update capataz_ops.tickers as t
+  set heartbeat_at = v_now
+  where t.lease_name = 'jobs'
+    and t.ticker_id = p_ticker_id;
+  if found then
+    return true;
+  end if;
+
   insert into capataz_ops.tickers (lease_name, ticker_id, acquired_at, heartbeat_at)
   values ('jobs', p_ticker_id, v_now, v_now)
   on conflict (lease_name) do nothing;
@@ -27,16 +36,13 @@ begin
 
   update capataz_ops.tickers as t
   set ticker_id = p_ticker_id,
-      acquired_at = case when t.ticker_id = p_ticker_id then t.acquired_at else v_now end,
+      acquired_at = v_now,
       heartbeat_at = v_now
   where t.lease_name in (
     select h.lease_name
     from capataz_ops.tickers as h
     where h.lease_name = 'jobs'
-      and (
-        h.ticker_id = p_ticker_id
-        or h.heartbeat_at not between v_now - v_patience and v_now + v_patience  -- ahead of us: the clock was set back
-      )
+      and h.heartbeat_at not between v_now - v_patience and v_now + v_patience  -- ahead of us: the clock was set back
     for update skip locked
   );
   return found;

@@ -1,11 +1,11 @@
 -- capataz.trim_windows() -> integer: modules whose windows it trimmed
 --
 -- Drops what no window and no trend needs any more (specification 3.1: daily reset; ADR 0024). Windows of 24 hours need no reset:
--- values leave them by themselves, minute by minute. Goes: minutes and health checks after 48 hours, days of histograms after 8 days,
--- samples of trends after 30 days, hours after a year, changes of health after a year, workers that ended 30 days ago.
+-- values leave them by themselves, minute by minute. Goes: minutes after 48 hours, days of histograms after 8 days, samples
+-- of trends after 30 days, hours after a year, changes of health after a year, workers that ended 30 days ago.
 -- Makes the partition of tomorrow. A module whose row is locked at that moment is left for the next time.
 -- Locks:  module_registry rows by name (skip locked), partitions it drops. Writes: module_minutes, type_minutes, type_hours,
---         module_histograms, health_checks, health_changes, workers, trends. Raises: nothing.
+--         module_histograms, health_changes, workers, trends. Raises: nothing.
 create or replace function capataz.trim_windows()
   returns integer
   language plpgsql
@@ -29,20 +29,40 @@ begin
   where w.stopped_at < v_now - interval '30 days'
      or w.lost_at < v_now - interval '30 days';
 
+  delete from capataz_ops.health_changes as c where c.changed_at < v_now - interval '1 year';
+
+  -- a module's row is held for its own trimming alone, and only where there is something: failures wait for that row
   for v_module in
     select m.module_name
     from capataz.module_registry as m
+    where exists (
+        select
+        from capataz_ops.module_minutes as f
+        where f.module_name = m.module_name
+          and f.minute <= v_now - interval '48 hours'
+      )
+      or exists (
+        select
+        from capataz_ops.type_minutes as f
+        where f.module_name = m.module_name
+          and f.minute <= v_now - interval '48 hours'
+      )
+      or exists (
+        select
+        from capataz_ops.module_histograms as h
+        where h.module_name = m.module_name
+          and h.period_start < v_now - interval '10 days'
+      )
     order by m.module_name
-    for no key update skip locked
   loop
-    perform capataz_ops._trim_module(v_module.module_name);
-    delete from capataz_ops.health_checks as c
-    where c.module_name = v_module.module_name
-      and c.checked_at < v_now - interval '48 hours';
-    delete from capataz_ops.health_changes as c
-    where c.module_name = v_module.module_name
-      and c.changed_at < v_now - interval '1 year';
-    v_trimmed := v_trimmed + 1;
+    perform
+    from capataz.module_registry as m
+    where m.module_name = v_module.module_name
+    for no key update skip locked;
+    if found then
+      perform capataz_ops._trim_module(v_module.module_name);
+      v_trimmed := v_trimmed + 1;
+    end if;
   end loop;
   return v_trimmed;
 end

@@ -1,7 +1,7 @@
 -- capataz_ops._insert_robot(p_request, p_module_name, p_is_routed) -> text
 --
 -- Inserts one checked request as a PENDING robot and returns its id; null where its id or its cache key is taken.
--- Locks: none. Writes: robots. Raises: nothing.
+-- Locks: none. Writes: robots. Raises: RB400 as _inspect_input.
 create or replace function capataz_ops._insert_robot(
   p_request capataz_ops.robot_request,
   p_module_name text,
@@ -20,7 +20,8 @@ begin
   insert into capataz.robots (
     robot_id, robot_type, module_name, input_data, priority, processing_tier, cache_key, retry_limit,
     source_reference, correlation_id, estimated_duration_minutes, complexity_score, security_classification,
-    compliance_tags, enterprise_metadata, created_at, updated_at, available_at, is_routed
+    compliance_tags, enterprise_metadata, created_at, updated_at, available_at, is_routed,
+    compliance_context
   )
   values (
     coalesce(
@@ -33,7 +34,16 @@ begin
     round(coalesce(p_request.complexity_score, 1.0)::numeric, 1), coalesce(p_request.security_classification, 'STANDARD'),
     p_request.compliance_tags, coalesce(p_request.metadata, '{}'), v_now, v_now,
     greatest(p_request.available_at, v_now),
-    p_is_routed
+    p_is_routed,
+    case
+      when exists (
+        select
+        from capataz_ops.module_settings as s
+        where s.module_name = p_module_name
+          and s.sensitive_paths is not null
+      )
+        then capataz_ops._inspect_input(p_module_name, p_request.robot_type, p_request.input_data, 'input_data')
+    end
   )
   on conflict do nothing
   returning robot_id::text into v_robot_id;

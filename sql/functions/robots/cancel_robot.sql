@@ -43,7 +43,7 @@ begin
     update capataz.robot_execute as e
     set execution_state = 'CANCELLED',
         error_category = 'CANCELLED',
-        error_message = coalesce(left(p_reason, 10000), 'cancelled')
+        error_message = coalesce(left(capataz_ops._clean_text(p_reason), 10000), 'cancelled')
     where e.robot_id = p_robot_id
       and e.completed_at is null
   )
@@ -51,7 +51,7 @@ begin
   set status = 'FAILED',
       error_category = 'CANCELLED',
       error_details = jsonb_strip_nulls(jsonb_build_object(
-        'type', 'CANCELLED', 'message', left(p_reason, 10000), 'cancelled_by', capataz_ops._caller_name()
+        'type', 'CANCELLED', 'message', left(capataz_ops._clean_text(p_reason), 10000), 'cancelled_by', capataz_ops._caller_name()
       ))
   where r.robot_id = p_robot_id;
   return 'FAILED'::capataz.robot_status_enum;

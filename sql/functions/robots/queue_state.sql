@@ -1,7 +1,7 @@
 -- capataz.queue_state(p_module_name) -> rows, one per module and priority in which robots wait
 --
 -- What waits, now: PENDING and RETRYING robots, how many of them are not due yet, and since when the oldest due one waits.
--- Up to 2,000 robots of a module and priority are counted; of more the last sample tells (sample_resources), or 2,000 where
+-- Up to 500 robots of a module and priority are counted; of more the last sample tells (sample_resources), or 500 where
 -- there is none: is_estimate. So it costs the same however deep the queue is.
 -- p_module_name: null for all modules that the caller may reach.
 -- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
@@ -38,10 +38,10 @@ begin
   select
     m.module_name,
     p.priority,
-    case when w.n = 2000 then greatest(coalesce(s.n, 0), 2000) else w.n end,
+    case when w.n = 500 then greatest(coalesce(s.n, 0), 500) else w.n end,
     d.n,
     o.available_at,
-    w.n = 2000 or d.n = 2000
+    w.n = 500 or d.n = 500
   from capataz.module_registry as m
   cross join unnest(enum_range(null::capataz.priority_enum)) with ordinality as p (priority, place)
   cross join lateral (
@@ -52,7 +52,7 @@ begin
       where r.module_name = m.module_name
         and r.priority = p.priority
         and r.status in ('PENDING', 'RETRYING')
-      limit 2000
+      limit 500
     ) as c
   ) as w
   cross join lateral (
@@ -64,7 +64,7 @@ begin
         and r.priority = p.priority
         and r.status in ('PENDING', 'RETRYING')
         and r.available_at > v_now
-      limit 2000
+      limit 500
     ) as c
   ) as d
   left join lateral (
@@ -84,7 +84,7 @@ begin
       and t.sampled_at > v_now - interval '1 hour'
     order by t.sampled_at desc
     limit 1
-  ) as s on w.n = 2000
+  ) as s on w.n = 500
   where (p_module_name is null or m.module_name = p_module_name)
     and (v_modules is null or m.module_name = any (v_modules))
     and w.n > 0

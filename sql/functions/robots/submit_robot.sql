@@ -6,7 +6,7 @@
 -- (cache_hit) while its module's cache_ttl_seconds lasts. p_metadata is stored in enterprise_metadata.
 -- A caller who may not reach every module submits to its own; null chooses among them.
 -- Locks:  module_registry row (key share, by the foreign key). Writes: robots.
--- Raises: RB400 bad argument or type not supported, RB401, RB403 not your module, RB404 unknown module, RB409 robot_id taken,
+-- Raises: RB400 bad argument, type not supported, or input that does not fit the module's schema, RB401, RB403 not your module, RB404 unknown module, RB409 robot_id taken,
 --         RB503 module inactive or no module for the type.
 create or replace function capataz.submit_robot(
   p_robot_type text,
@@ -44,6 +44,7 @@ as $$
 declare
   v_now constant timestamp := capataz.utc_now();
   v_request capataz_ops.robot_request;
+  v_context jsonb;
   v_module_name text := p_module_name;
   v_modules constant text[] := capataz_ops._scope('submit');
   v_is_routed constant boolean := p_module_name is null and v_modules is null;
@@ -52,7 +53,7 @@ begin
   -- one expression for the usual call; which rule is broken is looked up only where one is
   if (
     p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'
-    and pg_column_size(p_input_data) <= 4194304
+    and (pg_column_size(p_input_data) <= 800 or capataz_ops._json_fits(p_input_data))
     and p_priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
     and p_retry_limit between 0 and 1000
     and p_metadata = '{}'
@@ -82,15 +83,26 @@ begin
     v_module_name := (capataz_ops._route(p_robot_type, 1))[1];
   end if;
 
+  -- a schema for the input, or paths that are sensitive: few modules have them
+  if exists (
+    select
+    from capataz_ops.module_settings as s
+    where s.module_name = v_module_name
+      and (s.sensitive_paths is not null or s.input_schemas is not null)
+  ) then
+    v_context := capataz_ops._inspect_input(v_module_name, p_robot_type, coalesce(p_input_data, '{}'), 'input_data');
+  end if;
+
   if v_request is null then
     return query
     insert into capataz.robots (
-      robot_id, robot_type, module_name, input_data, priority, retry_limit, created_at, updated_at, available_at, is_routed
+      robot_id, robot_type, module_name, input_data, priority, retry_limit, created_at, updated_at, available_at, is_routed,
+      compliance_context
     )
     values (
       capataz_ops._robot_id_prefix(p_robot_type, v_now) || nextval('capataz.robots_seq'::regclass),
       p_robot_type, v_module_name, p_input_data, p_priority::capataz.priority_enum, p_retry_limit, v_now, v_now, v_now,
-      v_is_routed
+      v_is_routed, v_context
     )
     returning robot_id, module_name, status, false, false;
     return;

@@ -24,6 +24,7 @@ declare
   v_reachable constant text[] := capataz_ops._scope('submit');
   v_requests capataz_ops.robot_request[];
   v_modules text[];
+  v_contexts jsonb[];
   v_type record;
   v_inserted text[];
   v_wanted integer;
@@ -94,6 +95,26 @@ begin
     end if;
   end loop;
 
+  if exists (
+    select
+    from capataz_ops.module_settings as s
+    where s.module_name = any (v_modules)
+      and (s.sensitive_paths is not null or s.input_schemas is not null)
+  ) then
+    select array_agg(
+      capataz_ops._inspect_input(
+        v_modules[q.place], q.robot_type, q.input_data, format('robots[%s].input_data', q.place - 1)
+      )
+      order by q.place
+    )
+    into v_contexts
+    from unnest(v_requests) with ordinality as q (
+      robot_type, input_data, module_name, priority, available_at, cache_key, correlation_id, source_reference,
+      retry_limit, estimated_duration_minutes, complexity_score, processing_tier, security_classification,
+      compliance_tags, metadata, robot_id, place
+    );
+  end if;
+
   if not exists (select from unnest(v_requests) as q where q.cache_key is not null) then
     return query
     with wanted as materialized (
@@ -117,7 +138,8 @@ begin
       insert into capataz.robots (
         robot_id, robot_type, module_name, input_data, priority, processing_tier, retry_limit,
         source_reference, correlation_id, estimated_duration_minutes, complexity_score, security_classification,
-        compliance_tags, enterprise_metadata, created_at, available_at, is_routed, arrival
+        compliance_tags, enterprise_metadata, created_at, available_at, is_routed, arrival,
+        compliance_context
       )
       overriding system value
       select
@@ -125,7 +147,8 @@ begin
         coalesce(w.processing_tier, 'STANDARD')::capataz.processing_tier_enum, w.retry_limit, w.source_reference, w.correlation_id,
         w.estimated_duration_minutes, round(coalesce(w.complexity_score, 1.0)::numeric, 1),
         coalesce(w.security_classification, 'STANDARD'), w.compliance_tags, coalesce(w.metadata, '{}'),
-        v_now, greatest(w.available_at, v_now), w.module_name is null, w.arrival
+        v_now, greatest(w.available_at, v_now), w.module_name is null, w.arrival,
+        v_contexts[w.place]
       from wanted as w
       -- ids that callers bring are locked in their order, so that two calls never wait for each other in a circle
       order by w.robot_id collate "C" nulls first, w.place

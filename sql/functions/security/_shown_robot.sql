@@ -12,7 +12,8 @@ create or replace function capataz_ops._shown_robot(p_robot capataz.robots)
 as $$
 declare
   v_view constant text := capataz_ops._payload_view(
-    p_robot.module_name, p_robot.security_classification, p_robot.compliance_context is not null
+    p_robot.module_name, p_robot.security_classification,
+    coalesce(p_robot.compliance_context -> 'sensitive_data' <> '[]', false)
   );
   v_robot capataz.robots := p_robot;
   v_paths text[];

@@ -1,6 +1,6 @@
 -- capataz_ops._check_json(p_field, p_value, p_must_be_object) -> void
 --
--- Rejects a JSON argument over 4 MiB (binary size), or one that is no object where an object is needed.
+-- Rejects a JSON argument over 4 MiB (binary size) or 100 levels, or one that is no object where an object is needed.
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 naming the field.   (specification 5.1: input validation)
 create or replace function capataz_ops._check_json(p_field text, p_value jsonb, p_must_be_object boolean)
@@ -12,11 +12,17 @@ create or replace function capataz_ops._check_json(p_field text, p_value jsonb, 
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if pg_column_size(p_value) > 4194304 then
+  if not capataz_ops._json_fits(p_value) and pg_column_size(p_value #> '{}') <= 4194304 then
+    raise exception using
+      errcode = 'RB400',
+      message = format('%s is nested too deeply', p_field),
+      detail = format('%s has more than 100 levels.', p_field),
+      hint = 'JSON may have up to 100 levels of objects and arrays.';
+  elsif not capataz_ops._json_fits(p_value) then
     raise exception using
       errcode = 'RB400',
       message = format('%s is too large', p_field),
-      detail = format('%s has %s bytes.', p_field, pg_column_size(p_value)),
+      detail = format('%s has %s bytes.', p_field, pg_column_size(p_value #> '{}')),
       hint = 'JSON may have up to 4 MiB (4194304 bytes): keep large data elsewhere and refer to it.';
   end if;
   if p_must_be_object and jsonb_typeof(p_value) <> 'object' then

@@ -12,12 +12,7 @@ select
   m.is_active,
   m.health_status as health,
   m.consecutive_failures as failures_in_row,
-  (
-    select count(*)
-    from capataz.robot_execute as e
-    where e.module_name = m.module_name
-      and e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
-  ) as running,
+  coalesce(r.running, 0) as running,
   m.max_concurrency::integer as max_concurrency,
   m.success_rate_24h,
   m.error_count_24h,
@@ -28,7 +23,13 @@ select
   m.total_robots_processed,
   m.last_health_check,
   m.supported_robot_types
-from capataz.module_registry as m;
+from capataz.module_registry as m
+left join (
+  select e.module_name, count(*) as running
+  from capataz.robot_execute as e
+  where e.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
+  group by e.module_name
+) as r on r.module_name = m.module_name;
 
 comment on view capataz.modules is 'How each module is.';
 comment on column capataz.modules.module_name is 'Name of the module.';

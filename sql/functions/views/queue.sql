@@ -23,4 +23,4 @@ comment on column capataz.queue.waiting is 'PENDING and RETRYING robots.';
 comment on column capataz.queue.not_due is 'Of these, robots that are not due yet.';
 comment on column capataz.queue.oldest_waits is 'How long the oldest due robot has waited; null = none is due.';
 comment on column capataz.queue.oldest_due_at is 'Since when it is due, UTC.';
-comment on column capataz.queue.is_estimate is 'More than 2,000: the number is that of the last sample.';
+comment on column capataz.queue.is_estimate is '500 and more: the number is that of the last sample.';

@@ -10,7 +10,7 @@ from (
     ('{admin,operator,producer,worker,viewer,gateway}'::text[], '{utc_now,my_modules,deployed_version}'::text[]),
     ('{admin,operator,producer,worker,viewer,gateway}',
      '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,explain_score,
-       throughput,error_rates,resource_trend,queue_state,stuck_executions,
+       throughput,error_rates,resource_trend,queue_state,stuck_executions,input_schema,
        latency,errors_by_hour,recent_failures,running_executions,robot_attempts}'),
     ('{admin,operator,producer,worker,viewer}', '{system_health,cached,cache_statistics,fleet_trend,list_jobs}'),
     ('{admin,operator,producer,gateway}', '{submit_robot,submit_robots,route_robot,cancel_robot}'),

@@ -27,6 +27,9 @@ values
     ('grant_module',
      'p_module_name text, p_role_name text',
      'boolean'),
+    ('input_schema',
+     'p_module_name text, p_robot_type text',
+     'jsonb'),
     ('issue_api_key',
      'p_module_name text, p_label text, p_scopes text[], '
      'p_expires_at timestamp without time zone DEFAULT NULL::timestamp without time zone',

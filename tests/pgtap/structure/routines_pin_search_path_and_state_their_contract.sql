@@ -52,8 +52,8 @@ select set_eq(
   array['utc_now', 'deployed_version', 'get_robot', 'explain_robot', 'batch_progress', 'system_health', 'due_health_checks',
     'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics', 'my_modules', 'module_grants',
     'list_api_keys', 'robot_data', 'execution_data', 'throughput', 'error_rates', 'resource_trend', 'fleet_trend',
-    'list_jobs', 'queue_state', 'stuck_executions', 'latency', 'errors_by_hour', 'recent_failures', 'running_executions',
-    'robot_attempts'],
+    'list_jobs', 'queue_state', 'stuck_executions', 'input_schema', 'latency', 'errors_by_hour', 'recent_failures',
+    'running_executions', 'robot_attempts'],
   'only these public functions promise to write nothing'
 );
 select is_empty(
@@ -78,8 +78,9 @@ select set_eq(
     where prorettype <> 'trigger'::regtype
       and prosrc ~ '(update|insert into|delete from) capataz\.(robots|robot_execute)\M'
       and prosrc !~ 'set_config\(''capataz\.derived'''$$,
-  -- called by those that do, by triggers after plain SQL, or for has_permit alone
-  array['_close_executions', '_open_executions', '_settle_robots', '_insert_robot', '_submit_keyed', '_submit_ordered', '_reconcile_permits'],
+  -- called by those that do, by triggers after plain SQL, for has_permit alone, or for compliance_context
+  array['_close_executions', '_open_executions', '_settle_robots', '_insert_robot', '_submit_keyed', '_submit_ordered', '_reconcile_permits',
+    '_mark_executions'],
   'every routine that writes robots or executions empties capataz.derived first, or sets it'
 );
 

@@ -26,7 +26,7 @@ select is(pg_temp.shown(null, 'T'), '{12:00/2/1/33.33/10000,12:01/0/0/-/-,12:02/
 create temporary table before on commit drop as select * from capataz.throughput(null, 'T', 10);
 select capataz.fold_counters();
 select set_eq($$select * from capataz.throughput(null, 'T', 10)$$, 'select * from before', 'folded: the same');
-select is((select count(*)::integer from capataz.throughput(p_minutes => 2880)), 2880, 'two days: a row a minute');
+select is((select count(*)::integer from capataz.throughput(p_minutes => 1440)), 1440, 'a day: a row a minute');
 
 select throws_ok($$select * from capataz.throughput('nobody')$$, 'RB404', null, 'unknown module');
 select throws_ok('select * from capataz.throughput(p_minutes => 0)', 'RB400', 'minutes is out of range', 'no minutes');

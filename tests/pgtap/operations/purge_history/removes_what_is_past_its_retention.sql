@@ -22,7 +22,7 @@ select is(pg_temp.left_of('Keep'), 3::bigint, 'other modules keep all');
 select is((select count(*)::integer from capataz.robot_execute as e where e.module_name = 'Purge'), 1, 'executions went along');
 select capataz.fold_counters();
 select is((capataz_test.module_row('Purge')).total_robots_processed, 6, 'totals stay');
-select is((select sum(completed_count) from capataz.error_rates('Purge', 8000)), 4::numeric, 'hours too');
+select is((select sum(completed_count) from capataz.error_rates('Purge', 2000)), 4::numeric, 'hours too');
 select is((capataz_test.module_row('Purge')).success_rate_24h, 100.00, 'and the window');
 select capataz_test.advance('31 days');
 select is(capataz.purge_history(), 1, 'next month the next one');

@@ -19,7 +19,7 @@ select results_eq(
 );
 select capataz_test.robots('B', 2100, '{"priority": "HIGH"}');
 select results_eq(
-  $$select waiting, is_estimate from capataz.queue_state('B') where priority = 'HIGH'$$, 'values (2000::bigint, true)', 'counting ends at 2000'
+  $$select waiting, is_estimate from capataz.queue_state('B') where priority = 'HIGH'$$, 'values (500::bigint, true)', 'counting ends at 500'
 );
 select capataz.sample_resources();
 select results_eq(

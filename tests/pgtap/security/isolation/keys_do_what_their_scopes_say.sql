@@ -9,7 +9,7 @@ create temporary table scoped as
 select s.scope, f.function_name
 from (
   values
-    ('submit', '{submit_robot,submit_robots,route_robot,cancel_robot,begin_idempotent,finish_idempotent}'::text[]),
+    ('submit', '{submit_robot,submit_robots,route_robot,cancel_robot,begin_idempotent,finish_idempotent,input_schema}'::text[]),
     ('work', '{claim_robots,release_robots,report_progress,retry_step,complete_execution,fail_execution,complete_executions,
       fail_executions,heartbeat_worker,stop_worker,record_health_check,record_due_health_check}'),
     ('read', '{get_robot,robot_data,execution_data,explain_robot,batch_progress,module_health,health_history,module_activity,

@@ -1,0 +1,24 @@
+-- capataz_ops._json_fits(p_value) -> boolean
+--
+-- Whether a JSON argument has at most 4 MiB (binary size) and at most 100 levels; null has. What comes from a table may be
+-- compressed: it is measured as it is. Each level takes 8 bytes at least: what is small is not looked at.
+-- Locks: none. Writes: nothing. Raises: nothing.   (specification 5.1: input validation)
+create or replace function capataz_ops._json_fits(p_value jsonb)
+  returns boolean
+  language plpgsql
+  immutable
+  parallel safe
+  security invoker
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_value constant jsonb := p_value #> '{}';  -- decompressed
+begin
+  return pg_column_size(v_value) <= 800
+    or pg_column_size(v_value) <= 4194304
+      and not jsonb_path_exists(v_value, 'strict $.**{100} ? (@.type() == "object" || @.type() == "array")')
+    or v_value is null;
+end
+$$;
+
+comment on function capataz_ops._json_fits(jsonb) is 'Whether a JSON argument has at most 4 MiB and 100 levels.';
