@@ -9,7 +9,7 @@ BIN := .venv/bin
 CAPATAZ_DSN ?=
 DB ?= capataz
 
-.PHONY: help up down reset dsn psql migrate dist demo demo-failover test test-pgtap test-py fuzz lint check format bench build docs freeze venv deps clean
+.PHONY: help up down reset dsn psql migrate dist demo demo-failover dashboard screenshots test test-pgtap test-py fuzz lint check format bench build docs freeze venv deps clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,14 @@ demo: ## audit the licences of this machine's software with an embedded server; 
 demo-failover: ## watch a module break and heal, with an embedded server; ARGS='--seconds 30' selects
 	@ops/venv runtime
 	@$(BIN)/capataz demo-failover $(ARGS)
+
+dashboard: ## the development cluster's dashboard at http://127.0.0.1:8080/; ARGS='--port 0' adds options of capataz serve
+	@ops/dashboard $(ARGS)
+
+screenshots: ## make docs/screenshots anew, with a day of invented work in a database of the development cluster
+	@ops/dev-up
+	@ops/database dev capataz_screenshots
+	@CAPATAZ_DSN="$$(ops/cluster dsn dev capataz_screenshots)" $(BIN)/python docs/build_screenshots.py
 
 test: ## everything, on a throw-away cluster: lint, pgTAP, pytest (what CI runs)
 	@ops/test all

@@ -82,6 +82,11 @@ grant execute on function
   capataz.resource_trend(text, timestamp, timestamp, bigint),
   capataz.queue_state(text),
   capataz.stuck_executions(text),
+  capataz.latency(text, bigint),
+  capataz.errors_by_hour(bigint),
+  capataz.recent_failures(text, bigint),
+  capataz.running_executions(text, bigint),
+  capataz.robot_attempts(text),
   capataz.explain_score(text),
   capataz.input_schema(text, text)
   to capataz_viewer, capataz_producer, capataz_worker, capataz_operator, capataz_admin, capataz_gateway;

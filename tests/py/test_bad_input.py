@@ -153,6 +153,11 @@ VALID: dict[str, dict[str, Any]] = {
     "stop_worker": {"p_worker_id": "w1"},
     "store_forecasts": {},
     "stuck_executions": {"p_module_name": MODULE},
+    "latency": {"p_module_name": MODULE, "p_hours": 24},
+    "errors_by_hour": {"p_hours": 24},
+    "recent_failures": {"p_module_name": MODULE, "p_limit": 20},
+    "running_executions": {"p_module_name": MODULE, "p_limit": 20},
+    "robot_attempts": {"p_robot_id": "{pending}"},
     "submit_robot": {
         "p_robot_type": "OCR",
         "p_input_data": {},

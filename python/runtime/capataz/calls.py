@@ -29,6 +29,7 @@ from .models import (
     Check,
     ClaimedRobot,
     DueHealthCheck,
+    ErrorHour,
     ErrorPattern,
     ErrorRate,
     ExecutionState,
@@ -39,6 +40,7 @@ from .models import (
     Job,
     JobRun,
     Json,
+    LatencyHour,
     Module,
     ModuleActivity,
     ModuleGrant,
@@ -49,10 +51,13 @@ from .models import (
     ProcessingTier,
     QueueForecast,
     QueueState,
+    RecentFailure,
     ReportEntry,
     ResourceStep,
     Robot,
+    RobotAttempt,
     RobotStatus,
+    RunningExecution,
     Scope,
     ScoreboardRow,
     ScoreFactor,
@@ -846,6 +851,11 @@ _RESOURCE_TREND = _many("resource_trend", "module_name from to step_seconds", Re
 _FLEET_TREND = _many("fleet_trend", "from to step_seconds", FleetStep)
 _QUEUE_STATE = _many("queue_state", "module_name", QueueState)
 _STUCK_EXECUTIONS = _many("stuck_executions", "module_name", StuckExecution)
+_LATENCY = _many("latency", "module_name hours", LatencyHour)
+_ERRORS_BY_HOUR = _many("errors_by_hour", "hours", ErrorHour)
+_RECENT_FAILURES = _many("recent_failures", "module_name limit", RecentFailure)
+_RUNNING_EXECUTIONS = _many("running_executions", "module_name limit", RunningExecution)
+_ROBOT_ATTEMPTS = _many("robot_attempts", "robot_id", RobotAttempt)
 _SAMPLE_RESOURCES: Statement[int] = _value("sample_resources", "")
 _ROLL_UP_TRENDS: Statement[int] = _value("roll_up_trends", "")
 _TRIM_WINDOWS: Statement[int] = _value("trim_windows", "")
@@ -902,6 +912,35 @@ def queue_state(module_name: str | None = None) -> Call[list[QueueState]]:
 def stuck_executions(module_name: str | None = None) -> Call[list[StuckExecution]]:
     """Return executions that do not get on, and why; the longest first."""
     return Call(_STUCK_EXECUTIONS, (module_name,))
+
+
+def latency(module_name: str | None = None, *, hours: int | None = None) -> Call[list[LatencyHour]]:
+    """Return how long COMPLETED executions took, hour by hour: the last 24, or ``hours`` (up to 48)."""
+    return Call(_LATENCY, (module_name, hours))
+
+
+def errors_by_hour(*, hours: int | None = None) -> Call[list[ErrorHour]]:
+    """Return what ended per module and hour: the last 24, or ``hours`` (up to 168)."""
+    return Call(_ERRORS_BY_HOUR, (hours,))
+
+
+def recent_failures(module_name: str | None = None, *, limit: int | None = None) -> Call[list[RecentFailure]]:
+    """Return the robots with the latest errors: 20, or ``limit`` (up to 200)."""
+    return Call(_RECENT_FAILURES, (module_name, limit))
+
+
+def running_executions(module_name: str | None = None, *, limit: int | None = None) -> Call[list[RunningExecution]]:
+    """Return what runs now, the next to time out first: 100, or ``limit`` (up to 1000)."""
+    return Call(_RUNNING_EXECUTIONS, (module_name, limit))
+
+
+def robot_attempts(robot_id: str) -> Call[list[RobotAttempt]]:
+    """Return the attempts at a robot, the first one first.
+
+    Raises:
+        NotFound: there is no such robot.
+    """
+    return Call(_ROBOT_ATTEMPTS, (robot_id,))
 
 
 def sample_resources() -> Call[int]:

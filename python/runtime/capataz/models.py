@@ -23,6 +23,7 @@ __all__ = [
     "Check",
     "ClaimedRobot",
     "DueHealthCheck",
+    "ErrorHour",
     "ErrorPattern",
     "ErrorRate",
     "ExecutionState",
@@ -33,6 +34,7 @@ __all__ = [
     "Job",
     "JobRun",
     "Json",
+    "LatencyHour",
     "Module",
     "ModuleActivity",
     "ModuleGrant",
@@ -44,10 +46,13 @@ __all__ = [
     "ProcessingTier",
     "QueueForecast",
     "QueueState",
+    "RecentFailure",
     "ReportEntry",
     "ResourceStep",
     "Robot",
+    "RobotAttempt",
     "RobotStatus",
+    "RunningExecution",
     "Scope",
     "ScoreFactor",
     "ScoreboardRow",
@@ -424,6 +429,98 @@ class StuckExecution:
     progress_percentage: int | None
     started_at: datetime
     worker_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyHour:
+    """A line of ``latency``: how long what COMPLETED in an hour took."""
+
+    hour: datetime
+    completed_count: int
+    p50_ms: int
+    p95_ms: int
+    p99_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorHour:
+    """A line of ``errors_by_hour``: what ended in a module in an hour."""
+
+    module_name: str
+    hour: datetime
+    completed_count: int
+    failed_count: int
+    error_rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecentFailure:
+    """A line of ``recent_failures``: a robot whose last attempt went wrong."""
+
+    robot_id: str
+    module_name: str
+    robot_type: str
+    status: RobotStatus
+    error_category: str
+    retry_count: int
+    retry_limit: int
+    last_error_at: datetime
+    available_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunningExecution:
+    """A line of ``running_executions``: an attempt that is under way."""
+
+    robot_id: str
+    execute_id: str
+    module_name: str
+    robot_type: str | None
+    priority: Priority
+    execution_state: ExecutionState
+    attempt: int
+    progress_percentage: int | None
+    current_step: str | None
+    step_category: StepCategory | None
+    completed_steps: int | None
+    total_steps: int | None
+    started_at: datetime
+    estimated_completion_at: datetime | None
+    timeout_at: datetime
+    is_slow: bool
+    cpu_usage_percent: Decimal | None
+    memory_usage_mb: int | None
+    worker_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RobotAttempt:
+    """A line of ``robot_attempts``: an attempt at a robot; ``steps`` are those that are finished."""
+
+    execute_id: str
+    execution_state: ExecutionState
+    started_at: datetime
+    completed_at: datetime | None
+    timeout_at: datetime
+    estimated_completion_at: datetime | None
+    duration_ms: int | None
+    worker_id: str | None
+    error_category: str | None
+    progress_percentage: int | None
+    current_step: str | None
+    step_category: StepCategory | None
+    step_start_time: datetime | None
+    completed_steps: int | None
+    total_steps: int | None
+    steps: list[dict[str, Any]]
+    cpu_usage_percent: Decimal | None
+    memory_usage_mb: int | None
+    disk_io_mb: int | None
+    network_io_mb: int | None
+    resource_peak_usage: dict[str, Any] | None
+    items_processed: int | None
+    external_api_calls: int | None
+    external_api_failures: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,9 @@ begin
     detail := format(
       'execution %s is %s%s, times out at %s UTC%s',
       v_execution.execute_id, v_execution.execution_state,
-      coalesce(format(' with worker %s', v_execution.worker_id), ''),
+      ' with worker ' || v_execution.worker_id,
       v_execution.started_at + v_execution.timeout_seconds * interval '1 second',
-      coalesce(format(', last heartbeat %s UTC', v_execution.last_heartbeat_at), '')
+      ', last heartbeat ' || v_execution.last_heartbeat_at || ' UTC'
     );
   end if;
   return next;

@@ -13,6 +13,10 @@ values
     ('begin_idempotent',
      'p_idempotency_key text, p_function_name text, p_request_sha256 text',
      'text'),
+    ('errors_by_hour',
+     'p_hours bigint DEFAULT 24',
+     'TABLE(module_name character varying, hour timestamp without time zone, completed_count bigint, '
+     'failed_count bigint, error_rate numeric)'),
     ('finish_idempotent',
      'p_idempotency_key text, p_response text',
      'void'),
@@ -30,6 +34,10 @@ values
      'p_module_name text, p_label text, p_scopes text[], '
      'p_expires_at timestamp without time zone DEFAULT NULL::timestamp without time zone',
      'text'),
+    ('latency',
+     'p_module_name text DEFAULT NULL::text, p_hours bigint DEFAULT 24',
+     'TABLE(hour timestamp without time zone, completed_count bigint, p50_ms bigint, p95_ms bigint, '
+     'p99_ms bigint)'),
     ('list_api_keys',
      'p_module_name text DEFAULT NULL::text',
      'TABLE(key_id text, module_name character varying, label text, scopes text[], '
@@ -42,12 +50,29 @@ values
     ('my_modules',
      '',
      'text[]'),
+    ('recent_failures',
+     'p_module_name text DEFAULT NULL::text, p_limit bigint DEFAULT 20',
+     'TABLE(robot_id character varying, module_name character varying, robot_type character varying, '
+     'status capataz.robot_status_enum, error_category character varying, retry_count integer, '
+     'retry_limit integer, last_error_at timestamp without time zone, available_at timestamp without '
+     'time zone)'),
     ('revoke_api_key',
      'p_key_id text',
      'boolean'),
     ('revoke_module',
      'p_module_name text, p_role_name text',
      'boolean'),
+    ('robot_attempts',
+     'p_robot_id text',
+     'TABLE(execute_id character varying, execution_state capataz.execution_state_enum, started_at '
+     'timestamp without time zone, completed_at timestamp without time zone, timeout_at timestamp '
+     'without time zone, estimated_completion_at timestamp without time zone, duration_ms integer, '
+     'worker_id character varying, error_category character varying, progress_percentage smallint, '
+     'current_step character varying, step_category capataz.step_category_enum, step_start_time '
+     'timestamp without time zone, completed_steps integer, total_steps integer, steps jsonb, '
+     'cpu_usage_percent numeric, memory_usage_mb integer, disk_io_mb integer, network_io_mb integer, '
+     'resource_peak_usage jsonb, items_processed bigint, external_api_calls integer, '
+     'external_api_failures integer)'),
     ('robot_data',
      'p_robot_id text, p_field text',
      'jsonb'),
@@ -55,6 +80,15 @@ values
      'p_key_id text, p_overlap_seconds bigint DEFAULT 86400, '
      'p_expires_at timestamp without time zone DEFAULT NULL::timestamp without time zone',
      'text'),
+    ('running_executions',
+     'p_module_name text DEFAULT NULL::text, p_limit bigint DEFAULT 100',
+     'TABLE(robot_id character varying, execute_id character varying, module_name character varying, '
+     'robot_type character varying, priority capataz.priority_enum, execution_state '
+     'capataz.execution_state_enum, attempt bigint, progress_percentage smallint, current_step character '
+     'varying, step_category capataz.step_category_enum, completed_steps integer, total_steps integer, '
+     'started_at timestamp without time zone, estimated_completion_at timestamp without time zone, '
+     'timeout_at timestamp without time zone, is_slow boolean, cpu_usage_percent numeric, '
+     'memory_usage_mb integer, worker_id character varying)'),
     ('set_module_security',
      'p_module_name text, p_security_level text DEFAULT NULL::text, '
      'p_compliance_flags jsonb DEFAULT NULL::jsonb',

@@ -54,7 +54,7 @@ select set_eq(
     'module_health', 'health_history', 'module_activity', 'explain_score', 'cache_statistics', 'my_modules', 'module_grants',
     'list_api_keys', 'robot_data', 'execution_data', 'throughput', 'error_rates', 'resource_trend', 'fleet_trend',
     'list_jobs', 'queue_state', 'stuck_executions', 'input_schema', 'performance_scoreboard',
-    'module_benchmark', 'step_analysis', 'error_patterns', 'capacity_plan', 'queue_forecast', 'robot_timeline'],
+    'module_benchmark', 'step_analysis', 'error_patterns', 'capacity_plan', 'queue_forecast', 'robot_timeline', 'latency', 'errors_by_hour', 'recent_failures', 'running_executions', 'robot_attempts'],
   'only these public functions promise to write nothing'
 );
 select is_empty(

@@ -497,6 +497,15 @@ def serve(
     tls_certificate: Annotated[Path | None, typer.Option(help="Certificate chain (PEM), to speak HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
     prepare: Annotated[bool, typer.Option(help="Prepare statements; not through an old pooler.")] = True,
+    dashboard_dsn: Annotated[
+        str | None,
+        typer.Option(
+            "--dashboard-dsn",
+            envvar="CAPATAZ_DASHBOARD_DSN",
+            show_envvar=True,
+            help="Turns the dashboard on at /: a role of capataz_viewer. Its password: CAPATAZ_DASHBOARD_PASSWORD.",
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every refusal with its details.")] = False,
     dsn: Dsn = None,
 ) -> None:
@@ -504,6 +513,7 @@ def serve(
     try:
         from ..gateway import server
         from ..gateway.app import Settings
+        from ..gateway.dashboard import DashboardSettings
     except ModuleNotFoundError as error:
         fail(f"the gateway is not installed: {error.name} is missing", hint="pip install 'capataz[gateway]'")
     try:
@@ -516,6 +526,9 @@ def serve(
             timeout=timeout,
             connections=connections,
             prepare=prepare,
+            dashboard=DashboardSettings(dashboard_dsn, os.environ.get("CAPATAZ_DASHBOARD_PASSWORD") or None)
+            if dashboard_dsn
+            else None,
         )
         server.serve(
             settings,

@@ -32,6 +32,7 @@ from . import docs
 from .arguments import Value, parse_object
 from .audit import AuditLog, Record
 from .catalog import IDEMPOTENT, Catalog, unknown_function
+from .dashboard import Dashboard, DashboardSettings
 from .database import Admitted, Answer, Database, StaleError
 from .openapi import document
 from .problems import (
@@ -80,6 +81,7 @@ class Settings:
         timeout: seconds a call may take.
         connections: to the database, for each process.
         prepare: prepare statements.
+        dashboard: how the dashboard is run; None: there is none.
     """
 
     dsn: str
@@ -90,6 +92,7 @@ class Settings:
     timeout: float = 30.0
     connections: int = 8
     prepare: bool = True
+    dashboard: DashboardSettings | None = None
 
 
 def make_app(settings: Settings) -> ASGIApp:
@@ -99,13 +102,20 @@ def make_app(settings: Settings) -> ASGIApp:
     )
     audit = AuditLog(settings.audit_log)
     gateway = Gateway(database, settings)
+    dashboard = None
+    if settings.dashboard is not None:
+        dashboard = Dashboard(settings.dashboard, trusts_proxies=bool(settings.trusted_proxies))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
+        if dashboard is not None:
+            await dashboard.reader.open()
         try:
             yield
         finally:
+            if dashboard is not None:
+                await dashboard.reader.close()
             database.close()
             audit.close()
 
@@ -132,7 +142,26 @@ def make_app(settings: Settings) -> ASGIApp:
             expose_headers=["Capataz-Reference", "Idempotency-Replayed", "Retry-After"],
             max_age=600,
         )
+    if dashboard is not None:  # apart: what --cors-origin allows is not for its pages
+        app = Beside(app, Problems(Router(dashboard.routes(), redirect_slashes=False), settings))
     return Frame(app, audit, database, settings)
+
+
+class Beside:
+    """The dashboard at ``/`` and ``/ui``, beside the rest."""
+
+    def __init__(self, app: ASGIApp, dashboard: ASGIApp) -> None:
+        self._app = app
+        self._dashboard = dashboard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        is_page = scope["type"] == "http" and _is_page(scope["path"])
+        await (self._dashboard if is_page else self._app)(scope, receive, send)
+
+
+def _is_page(path: str) -> bool:
+    return path == "/" or path.startswith("/ui/")
 
 
 class Problems:
@@ -226,15 +255,17 @@ class Frame:
                 headers = message["headers"]
                 names = {name for name, _ in headers}
                 headers.append(reference)
-                headers.extend(_HEADERS)
-                headers.extend(header for header in (_POLICY, _NO_STORE) if header[0] not in names)
+                headers.extend(header for header in (*_HEADERS, _POLICY, _NO_STORE) if header[0] not in names)
             await send(message)
 
         try:
             await self._app(scope, receive, framed)
         finally:
-            if status >= 400 or scope["path"] not in self._quiet:
-                record.role = self._database.role
+            path = scope["path"]
+            is_page = _is_page(path)
+            # pages ask every two seconds: what they are refused is written, and who looks at payload
+            if status >= 400 or not (path in self._quiet or (is_page and record.function is None)):
+                record.role = None if is_page else self._database.role
                 try:
                     self._audit.write(record.line(status))
                 except OSError as error:

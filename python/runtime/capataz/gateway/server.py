@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from ..errors import CapatazError, Forbidden, NotInstalled
 from .app import Settings, make_app
 from .audit import AuditLog
 from .catalog import read_catalog
+from .dashboard import check_role
 
 logger = logging.getLogger("capataz.gateway")
 
@@ -66,6 +67,7 @@ class Found:
     functions: int
     database: str
     warning: str | None
+    dashboard_role: str | None = None
 
 
 def check(settings: Settings) -> Found:
@@ -75,7 +77,10 @@ def check(settings: Settings) -> Found:
         CapatazError: it must not, or there is nothing to serve.
         psycopg.OperationalError: the database cannot be reached.
     """
-    return asyncio.run(_check(settings))
+    found = asyncio.run(_check(settings))
+    if settings.dashboard is not None:
+        found = replace(found, dashboard_role=asyncio.run(check_role(settings.dashboard.dsn)))
+    return found
 
 
 async def _check(settings: Settings) -> Found:
@@ -287,6 +292,9 @@ def serve(
         ("offers", f"{found.functions} functions"),
         ("audit log", str(settings.audit_log or "standard output")),
     ]
+    if settings.dashboard is not None:
+        who = "with a password" if settings.dashboard.password else "for this machine: no password is set"
+        lines.insert(2, ("dashboard", f"{url}/, {who}, as {found.dashboard_role}"))
     if found.warning:
         lines.append(("warning", found.warning))
     if tls_certificate is None and host not in ("127.0.0.1", "::1", "localhost"):

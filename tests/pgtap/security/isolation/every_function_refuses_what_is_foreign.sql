@@ -1,7 +1,7 @@
 -- A role that is tied to one module gets RB403 for robots, executions and modules of another, from every function it may
 -- execute; nothing is changed by the attempt (specification 5.1, ADR 0019).
 begin;
-select plan(53);
+select plan(57);
 select capataz_test.module('ForA', '{"cache_ttl_seconds": 1000}') as a \gset
 select capataz_test.module('ForB') as b \gset
 create role for_test in role capataz_worker, capataz_producer;
@@ -49,7 +49,11 @@ from (
     (25, 'select * from capataz.stuck_executions(%L)', 'm'),
     (26, 'select capataz.input_schema(%L, ''T'')', 'm'),
     (27, 'select * from capataz.queue_forecast(%L)', 'm'),
-    (28, 'select * from capataz.robot_timeline(%L)', 'r')
+    (28, 'select * from capataz.robot_timeline(%L)', 'r'),
+    (29, 'select * from capataz.latency(%L)', 'm'),
+    (30, 'select * from capataz.recent_failures(%L)', 'm'),
+    (31, 'select * from capataz.running_executions(%L)', 'm'),
+    (32, 'select * from capataz.robot_attempts(%L)', 'r')
 ) as v (place, call, what);
 grant select on attempts to public;
 
