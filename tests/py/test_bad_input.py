@@ -389,7 +389,7 @@ FUNCTIONS = sorted(VALID)
 
 def test_every_public_function_is_tried(caller: Caller) -> None:
     assert sorted(caller.signatures) == FUNCTIONS
-    known = {*TEXTS, *NUMBERS, *DOCUMENTS, *TEXT_ARRAYS, "p_available_at", "p_healthy", "p_retryable", "p_from", "p_to"}
+    known = {*TEXTS, *NUMBERS, *DOCUMENTS, *TEXT_ARRAYS, "p_available_at", "p_healthy", "p_retryable", "p_from", "p_to", "p_month"}
     for function, signature in caller.signatures.items():
         assert {name for name, _, _ in signature} == set(VALID[function]), function
         assert {name for name, _, _ in signature} <= known, function
