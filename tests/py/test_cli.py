@@ -30,7 +30,7 @@ from capataz.models import ModuleActivity, ModuleHealth, ModuleState
 PATIENCE = 60.0
 COMMANDS = [
     "migrate", "demo", "demo-failover", "worker", "submit", "status", "robots", "modules", "cancel", "retry", "explain",
-    "top", "tick", "probe", "doctor",
+    "top", "tick", "probe", "doctor", "timeline", "forecast", "errors", "steps", "scoreboard", "benchmark", "capacity",
 ]  # fmt: skip
 
 Run = Callable[..., Result]

@@ -19,9 +19,10 @@ as $$
 declare
   v_window integer;
   v_from timestamp;
+  v_until timestamp;
   v_first timestamp;
-  v_idle timestamp;
-  v_ms numeric;
+  v_last timestamp;
+  v_idle record;
   v_seen double precision;
 begin
   busy := null;
@@ -29,50 +30,66 @@ begin
   arrivals := 0;
   foreach v_window in array array[15, 60, 360, 1440] loop
     v_from := date_trunc('minute', p_now) - make_interval(mins => v_window);
-    -- failed time is known by the hour: it is spread over completed time of the type
-    select sum(f.completed_count + f.failed_count)::bigint, min(f.minute), sum(f.completed_ms * t.failing)
-    into ended, v_first, v_ms
+    select coalesce(sum(u.ended), 0)::bigint, min(u.minute), max(u.minute) into ended, v_first, v_last
     from (
-      select u.robot_type, u.minute, sum(u.completed_count) as completed_count, sum(u.failed_count) as failed_count,
-        sum(u.completed_ms) as completed_ms
-      from (
-        select m.robot_type, m.minute, m.completed_count, m.failed_count, m.completed_ms
-        from capataz_ops.type_minutes as m
-        where m.module_name = p_module_name
-          and m.minute >= v_from
-        union all
-        select d.robot_type, d.minute, d.completed_count, d.failed_count, d.completed_ms
-        from capataz_ops.type_deltas as d
-        where d.module_name = p_module_name
-          and d.minute >= v_from
-      ) as u
-      group by u.robot_type, u.minute
-    ) as f
-    left join lateral (
-      select coalesce(1 + sum(h.failed_ms) / nullif(sum(h.completed_ms), 0), 1) as failing
-      from capataz_ops.type_hours as h
-      where h.module_name = p_module_name
-        and h.robot_type = f.robot_type
-        and h.hour >= date_trunc('hour', p_now) - interval '23 hours'
-    ) as t on true;
+      select m.minute, m.completed_count + m.failed_count as ended
+      from capataz_ops.module_minutes as m
+      where m.module_name = p_module_name
+        and m.minute >= v_from
+      union all
+      select d.minute, d.completed_count + d.failed_count
+      from capataz_ops.module_deltas as d
+      where d.module_name = p_module_name
+        and d.minute >= v_from
+    ) as u
+    where u.ended > 0;
     exit when ended >= 30;
   end loop;
-  ended := coalesce(ended, 0);
   if ended = 0 then
     return next;
     return;
   end if;
 
-  -- the last minute that was sampled and idle; where nobody takes samples, before the first end
-  select max(s.sampled_at) into v_idle
+  -- from the last idle minute before it worked, until it was idle again; where nobody takes samples, from the first end until now
+  select
+    max(s.sampled_at) filter (where s.sampled_at < v_last) as before,
+    coalesce(bool_or(s.sampled_at >= v_last), false) as is_now
+  into v_idle
   from capataz_ops.fleet_trends as s
   left join capataz_ops.module_trends as t on t.module_name = p_module_name and t.sampled_at = s.sampled_at
   where s.sampled_at >= v_from
     and s.sampled_at <= p_now
-    and coalesce(t.in_flight, 0) = 0;
-  v_from := greatest(v_from, coalesce(v_idle, v_first));
-  minutes := greatest(extract(epoch from p_now - v_from) / 60, 1.0 / 60)::double precision;
-  busy := v_ms::double precision / (minutes * 60000);
+    and coalesce(t.in_flight, 0) = 0
+    and t.oldest_due_seconds is null;
+  v_from := greatest(v_from, coalesce(v_idle.before, v_first));
+  v_until := case when v_idle.is_now then least(v_last + interval '1 minute', p_now) else p_now end;
+  minutes := greatest(extract(epoch from v_until - v_from) / 60, 1.0 / 6)::double precision;
+
+  -- failed time is known by the hour: it is spread over the completed time of the type
+  select sum(f.completed_ms * t.failing)::double precision / (minutes * 60000), sum(f.ended)::bigint into busy, ended
+  from (
+    select u.robot_type, sum(u.completed_ms) as completed_ms, sum(u.ended) as ended
+    from (
+      select m.robot_type, m.completed_ms, m.completed_count + m.failed_count as ended
+      from capataz_ops.type_minutes as m
+      where m.module_name = p_module_name
+        and m.minute >= date_trunc('minute', v_from)
+      union all
+      select d.robot_type, d.completed_ms, d.completed_count + d.failed_count
+      from capataz_ops.type_deltas as d
+      where d.module_name = p_module_name
+        and d.minute >= date_trunc('minute', v_from)
+    ) as u
+    group by u.robot_type
+  ) as f
+  cross join lateral (
+    select coalesce(1 + sum(h.failed_ms) / nullif(sum(h.completed_ms), 0), 1) as failing
+    from capataz_ops.type_hours as h
+    where h.module_name = p_module_name
+      and h.robot_type = f.robot_type
+      and h.hour >= date_trunc('hour', p_now) - interval '23 hours'
+  ) as t;
+  ended := coalesce(ended, 0);
 
   -- seen is better than reckoned: attempts that ended began before the window
   select avg(t.in_flight)::double precision into v_seen
