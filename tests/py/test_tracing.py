@@ -99,9 +99,7 @@ def test_a_trace_runs_from_the_client_through_the_database_to_the_worker(
     }  # fmt: skip
     inner = [span for span in spans.get_finished_spans() if span.name == "inner"]
     assert {span.parent.span_id for span in inner if span.parent} == {identity(span)[1] for span in attempts}
-    assert set(seen.values()) == {
-        f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
-    }
+    assert set(seen.values()) == {f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"}
     assert client.get_robot(one.robot_id).enterprise_metadata["mine"] == 1  # type: ignore[index,call-overload]
 
 
