@@ -54,8 +54,8 @@ def import_ended(
             [robot_id, robot_type, module, state, category, started, started, when],
         )
         connection.execute(
-            "insert into capataz.robot_execute (execute_id, robot_id, module_name, execution_state, error_category, current_step,"
-            " started_at, completed_at) values (%s, %s, %s, %s, %s, 'READ', %s, %s)",
+            "insert into capataz.robot_execute (execute_id, robot_id, module_name, execution_state, error_category,"
+            " current_step, started_at, completed_at) values (%s, %s, %s, %s, %s, 'READ', %s, %s)",
             [str(uuid4()), robot_id, module, state, category, started, when],
         )
 
