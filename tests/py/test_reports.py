@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -53,9 +54,9 @@ def import_ended(
             [robot_id, robot_type, module, state, category, started, started, when],
         )
         connection.execute(
-            "insert into capataz.robot_execute (robot_id, module_name, execution_state, error_category, current_step,"
-            " started_at, completed_at) values (%s, %s, %s, %s, 'READ', %s, %s)",
-            [robot_id, module, state, category, started, when],
+            "insert into capataz.robot_execute (execute_id, robot_id, module_name, execution_state, error_category,"
+            " current_step, started_at, completed_at) values (%s, %s, %s, %s, %s, 'READ', %s, %s)",
+            [str(uuid4()), robot_id, module, state, category, started, when],
         )
 
 
