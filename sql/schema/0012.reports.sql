@@ -51,10 +51,3 @@ comment on column capataz_ops.jobs.last_success_at is 'End of the last run that 
 update capataz_ops.jobs as j
 set last_success_at = j.last_end_at
 where j.last_outcome = 'ok';
-<<<<<<< HEAD
-=======
-
--- it gets a column more: the new one is in sql/functions/operations
--- squawk-ignore ban-drop-function
-drop function if exists capataz.list_jobs();
->>>>>>> reports
