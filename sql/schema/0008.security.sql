@@ -58,6 +58,7 @@ comment on column capataz_ops.module_grants.granted_by is 'Role that granted it.
 
 create table capataz_ops.tied_roles (
   role_name text not null,
+  role_oid oid not null,
 
   constraint tied_roles_pkey primary key (role_name)
 );
@@ -65,6 +66,7 @@ create table capataz_ops.tied_roles (
 comment on table capataz_ops.tied_roles is
   'Roles that were ever granted a module: they reach nothing but what is granted now, also once that is nothing.';
 comment on column capataz_ops.tied_roles.role_name is 'Role of this cluster, by name.';
+comment on column capataz_ops.tied_roles.role_oid is 'The same by oid: a role that is renamed stays tied.';
 
 -- Keys of registration_data.api_keys, typed, for look-ups by id (ADR 0020)
 create table capataz_ops.api_keys (

@@ -20,7 +20,7 @@ begin
   elsif pg_column_size(p_element -> 'output_data') > 4194304 then
     return 'RB400: output_data is too large';
   elsif not capataz_ops._json_fits(p_element -> 'output_data') then
-    return 'RB400: output_data is nested too deeply';
+    return 'RB400: output_data is nested too deeply, or has a number out of range';
   end if;
 
   foreach v_key in array array['performance_metrics'] loop
@@ -29,7 +29,7 @@ begin
     elsif pg_column_size(p_element -> v_key) > 4194304 then
       return format('RB400: %s is too large', v_key);
     elsif not capataz_ops._json_fits(p_element -> v_key) then
-      return format('RB400: %s is nested too deeply', v_key);
+      return format('RB400: %s is nested too deeply, or has a number out of range', v_key);
     end if;
   end loop;
 

@@ -3,7 +3,7 @@
 -- Registers a module, or brings its registration up to date: an upsert by p_module_name (specification 3.1).
 -- A new version or environment re-labels the row; its robots and counters stay. p_registration_data is merged:
 -- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
--- Locks:  the module's limit where max_concurrency changes (waits for claims under way), module_registry row.
+-- Locks:  the module's limit where max_concurrency is given (waits for claims under way), module_registry row.
 -- Writes: module_registry; by trigger module_settings, module_state, module_permits.
 -- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB401, RB403 an API key
 --         of another module, RB409 module_id taken by another name.
@@ -77,6 +77,20 @@ begin
       hint = 'All types together may have 2000 bytes: shorten their names.';
   end if;
 
+  -- what limits a module, and what others run or call for it, is not for the callers it limits
+  if v_modules is not null
+     and (
+       p_health_endpoint is not null
+       or v_data ?| array['rate_limit', 'max_concurrency', 'input_schemas', 'sensitive_paths', 'retention_days']
+     )
+  then
+    raise exception using
+      errcode = 'RB403',
+      message = 'an API key may not change limits, schemas, sensitive paths, retention or health_endpoint of its module',
+      detail = format('%s may reach %s.', capataz_ops._caller_name(), capataz_ops._listed(v_modules)),
+      hint = 'Leave these out; an admin sets them.';
+  end if;
+
   select k.key into v_reserved
   from jsonb_object_keys(v_data) as k (key)
   where k.key in ('api_keys')
@@ -89,13 +103,7 @@ begin
       hint = 'Leave the key out.';
   end if;
 
-  if exists (
-    select
-    from capataz_ops.module_settings as s
-    where s.module_name = p_module_name
-      and v_data ? 'max_concurrency'
-      and s.max_concurrency::text is distinct from v_data ->> 'max_concurrency'
-  ) then
+  if v_data ? 'max_concurrency' then
     -- before any row: claims under way end first, and none begins until this is committed (ADR 0007)
     perform pg_advisory_xact_lock(hashtextextended('capataz.limit ' || p_module_name, 0));
   end if;

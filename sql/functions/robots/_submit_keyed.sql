@@ -2,7 +2,8 @@
 --
 -- Submits one checked request that has a cache key (specification 3.2: cache_key, cache_hit).
 -- In progress: that robot is returned. COMPLETED within the TTL of its module: a robot is born COMPLETED with the same
--- output. FAILED, or past the TTL: the key moves to a new robot. Two concurrent submits of one key make one robot:
+-- output, in the module of the first one and no less classified: who may see the output stays the same (ADR 0022). FAILED, past
+-- the TTL, or in another module than the one the caller names: the key moves to a new robot. Two concurrent submits of one key make one robot:
 -- the unique index decides, the loser looks again.
 -- Locks:  the robots row that holds the key, where the key moves. Writes: robots.
 -- Raises: RB403 the key is held by a robot of a module that the caller may not reach, RB409 robot_id taken.
@@ -50,6 +51,7 @@ begin
 
     elsif found
           and v_holder.status = 'COMPLETED'
+          and (p_is_routed or v_modules is not null or v_holder.module_name = p_module_name)
           and (
             v_holder.cache_ttl_seconds is null
             or v_holder.completed_at + make_interval(secs => v_holder.cache_ttl_seconds) >= v_now
@@ -66,12 +68,17 @@ begin
           p_request.robot_id,
           capataz_ops._robot_id_prefix(p_request.robot_type, v_now) || nextval('capataz.robots_seq'::regclass)
         ),
-        p_request.robot_type, 'COMPLETED', p_module_name, p_request.input_data, h.output_data,
+        p_request.robot_type, 'COMPLETED', h.module_name, p_request.input_data, h.output_data,
         p_request.priority::capataz.priority_enum, h.performance_metrics,
         p_request.processing_tier::capataz.processing_tier_enum, true, h.resource_usage_mb, p_request.retry_limit,
         h.completeness_score, h.confidence_score, p_request.source_reference, p_request.correlation_id,
         p_request.estimated_duration_minutes, round(coalesce(p_request.complexity_score, 1.0)::numeric, 1),
-        coalesce(p_request.security_classification, 'STANDARD'), p_request.compliance_tags,
+        case
+          when h.security_classification in ('STANDARD', 'PUBLIC', 'INTERNAL')
+            then coalesce(p_request.security_classification, 'STANDARD')
+          else h.security_classification
+        end,
+        p_request.compliance_tags,
         coalesce(p_request.metadata, '{}') || jsonb_build_object('cache_source', h.robot_id),
         v_now, v_now, v_now, v_now, p_is_routed
       from capataz.robots as h

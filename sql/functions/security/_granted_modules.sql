@@ -1,7 +1,7 @@
 -- capataz_ops._granted_modules(p_role_name) -> text[]
 --
 -- Modules granted to a role or to a role it is a member of, directly or not. Null where it is tied to none: neither it nor a
--- role it is a member of is capataz_worker or was ever granted a module (ADR 0019).
+-- role it is a member of is capataz_worker or was ever granted a module (ADR 0019), under whatever name.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._granted_modules(p_role_name name)
   returns text[]
@@ -28,7 +28,7 @@ begin
   v_names := array(select pg_get_userbyid(m.role_id)::text from unnest(v_mine) as m (role_id));
 
   if 'capataz_worker' = any (v_names)
-     or exists (select from capataz_ops.tied_roles as t where t.role_name = any (v_names))
+     or exists (select from capataz_ops.tied_roles as t where t.role_name = any (v_names) or t.role_oid = any (v_mine))
   then
     return array(
       select distinct g.module_name::text

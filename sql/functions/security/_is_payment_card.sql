@@ -1,6 +1,6 @@
 -- capataz_ops._is_payment_card(p_digits) -> boolean
 --
--- Whether digits (one or more, nothing else) are the number of a payment card: length and first digits of a known network (Visa,
+-- Whether a text is the number of a payment card: length and first digits of a known network (Visa,
 -- Mastercard, American Express, Diners, JCB, Discover, UnionPay, Maestro, Mir) and the check digit of Luhn.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._is_payment_card(p_digits text)
@@ -14,7 +14,7 @@ create or replace function capataz_ops._is_payment_card(p_digits text)
 as $$
 declare
   v_length constant integer := length(p_digits);
-  v_first constant integer := left(p_digits, 4)::integer;
+  v_first constant integer := substring(p_digits from '^([0-9]{4})[0-9]{9,15}$')::integer;
   v_plain bytea;
   v_doubled bytea;
 begin

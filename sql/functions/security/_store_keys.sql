@@ -41,7 +41,11 @@ begin
     created_at = excluded.created_at,
     expires_at = excluded.expires_at,
     revoked_at = excluded.revoked_at
-  where k.module_name = excluded.module_name;
+  where k.module_name = excluded.module_name
+    and (k.label, k.key_hash, k.scopes, k.created_at, k.expires_at, k.revoked_at)
+      is distinct from (
+        excluded.label, excluded.key_hash, excluded.scopes, excluded.created_at, excluded.expires_at, excluded.revoked_at
+      );
 
   -- a row to note uses in, from the start: no two first uses wait for each other
   insert into capataz_ops.api_key_uses (key_id, last_used_at)

@@ -23,9 +23,10 @@ begin
       hint = 'Create it first: create role ... login in role capataz_worker.';
   end if;
 
-  insert into capataz_ops.tied_roles (role_name)
-  values (p_role_name)
-  on conflict do nothing;
+  insert into capataz_ops.tied_roles as t (role_name, role_oid)
+  values (p_role_name, to_regrole(quote_ident(p_role_name)))
+  on conflict (role_name) do update set role_oid = excluded.role_oid
+  where t.role_oid <> excluded.role_oid;
 
   insert into capataz_ops.module_grants (role_name, module_name, granted_by)
   values (p_role_name, p_module_name, capataz_ops._caller_name())

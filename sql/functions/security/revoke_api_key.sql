@@ -15,12 +15,8 @@ declare
   v_key capataz_ops.api_keys;
 begin
   perform capataz_ops._check_text('key_id', p_key_id, 60, true);
-  select k.* into v_key
-  from capataz_ops.api_keys as k
-  where k.key_id = p_key_id;
-  if not found then
-    perform capataz_ops._raise_no_key(p_key_id);
-  elsif v_key.revoked_at is not null then
+  v_key := capataz_ops._lock_key(p_key_id);
+  if v_key.revoked_at is not null then
     return false;
   end if;
   perform capataz_ops._set_key(p_key_id, jsonb_build_object('revoked_at', v_now));

@@ -21,12 +21,8 @@ declare
 begin
   perform capataz_ops._check_text('key_id', p_key_id, 60, true);
   perform capataz_ops._check_number('overlap_seconds', p_overlap_seconds, 0, 31536000);
-  select k.* into v_key
-  from capataz_ops.api_keys as k
-  where k.key_id = p_key_id;
-  if not found then
-    perform capataz_ops._raise_no_key(p_key_id);
-  elsif v_key.revoked_at is not null or v_key.expires_at <= v_now then
+  v_key := capataz_ops._lock_key(p_key_id);
+  if v_key.revoked_at is not null or v_key.expires_at <= v_now then
     raise exception using
       errcode = 'RB409',
       message = format('API key "%s" is no longer valid', p_key_id),
