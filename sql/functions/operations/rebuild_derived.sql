@@ -54,7 +54,9 @@ begin
   order by m.module_name
   for no key update;
 
-  perform capataz_ops._store_settings(capataz_ops._parse_settings(m.module_name, m.registration_data))
+  perform
+    capataz_ops._store_settings(capataz_ops._parse_settings(m.module_name, m.registration_data)),
+    capataz_ops._store_keys(m.module_name, m.registration_data -> 'api_keys')
   from capataz.module_registry as m
   order by m.module_name;
 

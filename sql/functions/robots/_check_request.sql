@@ -27,7 +27,7 @@ begin
 
   -- one expression for the good case; which rule is broken is looked up only where one is
   if v_request.robot_type <> '' and length(v_request.robot_type) <= 50 and v_request.robot_type !~ '[[:cntrl:]]'
-     and (pg_column_size(v_request.input_data) <= 800 and pg_column_compression(v_request.input_data) is null or capataz_ops._json_fits(v_request.input_data))
+     and (v_request.input_data = '{}' or capataz_ops._json_fits(v_request.input_data))
      and v_request.priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
      and v_request.retry_limit between 0 and 1000
      and (v_request.module_name is null or length(v_request.module_name) between 1 and 100)

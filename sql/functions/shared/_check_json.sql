@@ -12,12 +12,23 @@ create or replace function capataz_ops._check_json(p_field text, p_value jsonb, 
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not capataz_ops._json_fits(p_value) and pg_column_size(p_value #> '{}') <= 4194304 then
+  if not capataz_ops._json_fits(p_value)
+     and pg_column_size(p_value #> '{}') <= 4194304
+     and jsonb_path_exists(
+       p_value, 'strict $.** ? (@.type() == "number" && (@ > 1e100 || @ < -1e100 || @ != 0 && @ > -1e-100 && @ < 1e-100))'
+     )
+  then
     raise exception using
       errcode = 'RB400',
-      message = format('%s is nested too deeply, or has a number out of range', p_field),
-      detail = format('%s has more than 100 levels, or a number beyond 1e100 or nearer to 0 than 1e-100.', p_field),
-      hint = 'JSON may have up to 100 levels of objects and arrays; write such numbers as texts.';
+      message = format('%s has a number out of range', p_field),
+      detail = format('%s has a number beyond 1e100, or nearer to 0 than 1e-100.', p_field),
+      hint = 'Write such numbers as texts.';
+  elsif not capataz_ops._json_fits(p_value) and pg_column_size(p_value #> '{}') <= 4194304 then
+    raise exception using
+      errcode = 'RB400',
+      message = format('%s is nested too deeply', p_field),
+      detail = format('%s has more than 100 levels.', p_field),
+      hint = 'JSON may have up to 100 levels of objects and arrays.';
   elsif not capataz_ops._json_fits(p_value) then
     raise exception using
       errcode = 'RB400',

@@ -29,7 +29,7 @@ values ('{"max_concurrency": 0}'), ('{"max_concurrency": 1.5}'), ('{"max_concurr
   ('{"worker_timeout_seconds": 0}'), ('{"worker_timeout_seconds": 90000}'), ('{"timeout_seconds": 0}'),
   ('{"timeout_seconds": 2147483648}'), ('{"timeout_seconds": 2.5}'), ('{"priority_aging_seconds": 0}'),
   ('{"retry_policy": 5}'), ('{"retry_policy": {"base_seconds": -1}}'), ('{"retry_policy": {"factor": 0.5}}'),
-  ('{"retry_policy": {"max_seconds": "1"}}'), ('{"retry_policy": {"jitter": 1.1}}'), ('{"failure_threshold": 1e400}');
+  ('{"retry_policy": {"max_seconds": "1"}}'), ('{"retry_policy": {"jitter": 1.1}}'), ('{"failure_threshold": 1e99}');
 select is_empty(
   $$select setting from bad
     where capataz_test.outcome(format('select capataz.register_module(%L, %L, %L, p_registration_data => %L)', 'V', '1', '{T}', setting)) <> 'RB400'$$,
