@@ -547,6 +547,43 @@ def test_input_fits_the_schema_of_the_module(gateway: Gateway, su: Connection) -
     caller.close()
 
 
+def test_no_schema_holds_up_anybody_else(gateway: Gateway, a: Caller, su: Connection) -> None:
+    schemas = {
+        "SLOW": {"properties": {"x": {"pattern": "^(a+)+$"}}},
+        "UNIQUE": {"properties": {"x": {"uniqueItems": True}}},
+        "PATTERN": {"properties": {"x": {"pattern": "("}}},
+        "NONE": {"properties": {"x": {"allOf": 3}}},
+    }
+    su.execute(
+        "select capataz.register_module('Hostile', '1', %s, p_registration_data => %s)",
+        [list(schemas), json.dumps({"input_schemas": schemas})],
+    )
+    (key,) = su.execute("select capataz.issue_api_key('Hostile', 'all', array['submit'])").fetchall()[0]
+
+    def hang(number: int) -> httpx.Response:
+        caller = Caller(gateway, key)
+        if number % 2:
+            return caller.call("submit_robot", robot_type="SLOW", input_data={"x": "a" * 50 + "!"})
+        return caller.call("submit_robot", robot_type="UNIQUE", input_data={"x": [{"a": n} for n in range(7000)]})
+
+    for robot_type in ("PATTERN", "NONE"):
+        answer = Caller(gateway, key).call("submit_robot", robot_type=robot_type, input_data={"x": "a"})
+        assert "cannot be checked" in problem(answer, 400, "RB400")["detail"]
+    with ThreadPoolExecutor(4) as pool:
+        hanging = [pool.submit(hang, number) for number in range(4)]
+        slowest, asked = 0.0, 0
+        while not all(one.done() for one in hanging):
+            began = time.monotonic()
+            assert a.call("utc_now").status_code == 200
+            slowest, asked = max(slowest, time.monotonic() - began), asked + 1
+        answers = [one.result() for one in hanging]
+    assert asked > 20
+    assert slowest < 0.9
+    for answer in answers:
+        assert "cannot be checked in time" in problem(answer, 400, "RB400")["detail"]
+    assert Caller(gateway, key).call("submit_robot", robot_type="SLOW", input_data={"x": "aa"}).status_code == 200
+
+
 # --- idempotency ------------------------------------------------------------------------------------------------
 
 
