@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -17,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 
+from capataz.gateway.lines import Lines
 from gateways import Caller, Gateway, World, build, gateway_role, problem, serving
 from support import PATIENCE, Connection
 
@@ -967,6 +969,59 @@ def test_a_full_pool_is_503(world: World, tmp_path: Path) -> None:
             assert caller.http.get("/healthz").status_code == 200
         assert waiting.result(PATIENCE).status_code == 200
         assert caller.call("utc_now").status_code == 200
+
+
+def test_whoever_holds_the_tokens_of_a_module_holds_up_nobody_else(
+    world: World, tmp_path: Path, su: Connection
+) -> None:
+    keys = [
+        su.execute("select capataz.issue_api_key('A', %s, array['read'])", [f"many {n}"]).fetchall()[0][0]
+        for n in range(6)
+    ]
+    with (
+        serving(world.gateway_dsn, tmp_path / "audit.log", "--connections", "2") as gateway,
+        world.connect() as holder,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        for key in keys:
+            assert Caller(gateway, key).call("utc_now").status_code == 200
+        b = Caller(gateway, world.keys["B", "admin"])
+        assert b.call("utc_now").status_code == 200
+        with holder.transaction():
+            holder.execute("select from capataz_ops.rate_buckets as t where t.module_name = 'A' for update")
+            waiting = [pool.submit(lambda key: Caller(gateway, key).call("utc_now"), key) for key in keys * 2]
+            time.sleep(0.5)
+            slowest = 0.0
+            while not all(one.done() for one in waiting):
+                began = time.monotonic()
+                assert b.call("utc_now").status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+            assert slowest < 0.9
+            details = set()
+            for one in waiting:
+                details.add(problem(one.result(), 503, "RB503")["detail"])
+                assert one.result().headers["retry-after"]
+            assert "what the call needs is locked" in details
+        assert Caller(gateway, keys[0]).call("utc_now").status_code == 200
+
+
+async def _closed_midway(dsn: str) -> None:
+    lines = Lines(dsn, {"autocommit": True, "application_name": "closed midway"}, size=1, prepare=True)
+    line = await lines.take(seconds=PATIENCE, waiting=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await line.run((b"select pg_sleep(600)", ()))
+    assert line.is_broken
+    lines.give(line)
+    lines.close()
+
+
+def test_what_is_closed_midway_is_cancelled(world: World, su: Connection) -> None:
+    asyncio.run(_closed_midway(world.gateway_dsn))
+    deadline = time.monotonic() + PATIENCE
+    while su.execute("select from pg_stat_activity as s where s.application_name = 'closed midway'").fetchall():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_several_processes_serve_one_port(world: World, tmp_path: Path) -> None:

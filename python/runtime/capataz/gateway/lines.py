@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -150,12 +151,19 @@ class Line:
         return not self.is_broken and self._pg.transaction_status != pq.TransactionStatus.IDLE
 
     def close(self) -> None:
-        """Close the connection; what is under way on it is undone."""
+        """Close the connection; what is under way on it is cancelled and undone."""
         if not self.is_broken:
             self.is_broken = True
+            if self._is_working and self._pg.status == pq.ConnStatus.OK:  # it would run on, and hold its locks
+                threading.Thread(target=_cancel, args=(self._pg.get_cancel(),), daemon=True).start()
             with contextlib.suppress(ValueError, OSError):
                 self._loop.remove_reader(self._socket)
             self._pg.finish()
+
+
+def _cancel(cancel: pq.abc.PGcancel) -> None:
+    with contextlib.suppress(psycopg.Error):
+        cancel.cancel()
 
 
 class Shares:
