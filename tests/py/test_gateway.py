@@ -974,8 +974,12 @@ def test_a_full_pool_is_503(world: World, tmp_path: Path) -> None:
 def test_whoever_holds_the_tokens_of_a_module_holds_up_nobody_else(
     world: World, tmp_path: Path, su: Connection
 ) -> None:
+    su.execute(
+        "select capataz.register_module('Held', '1', array['INVOICE'], p_registration_data => %s)",
+        [json.dumps({"rate_limit": {"per_second": 1000, "burst": 1000}})],
+    )
     keys = [
-        su.execute("select capataz.issue_api_key('A', %s, array['read'])", [f"many {n}"]).fetchall()[0][0]
+        su.execute("select capataz.issue_api_key('Held', %s, array['read'])", [f"many {n}"]).fetchall()[0][0]
         for n in range(6)
     ]
     with (
@@ -988,7 +992,10 @@ def test_whoever_holds_the_tokens_of_a_module_holds_up_nobody_else(
         b = Caller(gateway, world.keys["B", "admin"])
         assert b.call("utc_now").status_code == 200
         with holder.transaction():
-            holder.execute("select from capataz_ops.rate_buckets as t where t.module_name = 'A' for update")
+            held = holder.execute(
+                "select t.tokens from capataz_ops.rate_buckets as t where t.module_name = 'Held' for update"
+            ).fetchall()
+            assert held
             waiting = [pool.submit(lambda key: Caller(gateway, key).call("utc_now"), key) for key in keys * 2]
             time.sleep(0.5)
             slowest = 0.0
@@ -1019,7 +1026,7 @@ async def _closed_midway(dsn: str) -> None:
 def test_what_is_closed_midway_is_cancelled(world: World, su: Connection) -> None:
     asyncio.run(_closed_midway(world.gateway_dsn))
     deadline = time.monotonic() + PATIENCE
-    while su.execute("select from pg_stat_activity as s where s.application_name = 'closed midway'").fetchall():
+    while su.execute("select s.pid from pg_stat_activity as s where s.application_name = 'closed midway'").fetchall():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
