@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -17,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 
+from capataz.gateway.lines import Lines
 from gateways import Caller, Gateway, World, build, gateway_role, problem, serving
 from support import PATIENCE, Connection
 
@@ -547,6 +549,46 @@ def test_input_fits_the_schema_of_the_module(gateway: Gateway, su: Connection) -
     caller.close()
 
 
+def test_no_schema_holds_up_anybody_else(gateway: Gateway, a: Caller, su: Connection) -> None:
+    schemas = {
+        "SLOW": {"properties": {"x": {"pattern": "^(a+)+$"}}},
+        "UNIQUE": {"properties": {"x": {"uniqueItems": True}}},
+        "PATTERN": {"properties": {"x": {"pattern": "("}}},
+        "NONE": {"properties": {"x": {"allOf": 3}}},
+    }
+    su.execute(
+        "select capataz.register_module('Hostile', '1', %s, p_registration_data => %s)",
+        [list(schemas), json.dumps({"input_schemas": schemas})],
+    )
+    (key,) = su.execute("select capataz.issue_api_key('Hostile', 'all', array['submit'])").fetchall()[0]
+
+    def hang(number: int) -> httpx.Response:
+        caller = Caller(gateway, key)
+        if number % 2:
+            return caller.call("submit_robot", robot_type="SLOW", input_data={"x": "a" * 50 + "!"})
+        return caller.call("submit_robot", robot_type="UNIQUE", input_data={"x": [{"a": n} for n in range(7000)]})
+
+    for robot_type in ("PATTERN", "NONE"):
+        answer = Caller(gateway, key).call("submit_robot", robot_type=robot_type, input_data={"x": "a"})
+        assert "cannot be checked" in problem(answer, 400, "RB400")["detail"]
+    with ThreadPoolExecutor(4) as pool:
+        hanging = [pool.submit(hang, number) for number in range(4)]
+        slowest, asked = 0.0, 0
+        while not all(one.done() for one in hanging):
+            began = time.monotonic()
+            assert a.call("utc_now").status_code == 200
+            slowest, asked = max(slowest, time.monotonic() - began), asked + 1
+        answers = [one.result() for one in hanging]
+    assert asked > 20
+    assert slowest < 0.9
+    details = [problem(answer, answer.status_code)["detail"] for answer in answers]
+    busy = "the gateway is busy"  # to those that waited long for the others of their module
+    assert set(details) <= {"input_data cannot be checked in time against the schema", busy}
+    assert details.count(busy) < 3
+    assert {answer.status_code for answer in answers} <= {400, 503}
+    assert Caller(gateway, key).call("submit_robot", robot_type="SLOW", input_data={"x": "aa"}).status_code == 200
+
+
 # --- idempotency ------------------------------------------------------------------------------------------------
 
 
@@ -574,6 +616,25 @@ def test_another_request_under_the_same_key_is_409(a: Caller) -> None:
     assert a.call("submit_robot", idempotency_key="other", robot_type="INVOICE").status_code == 200
     problem(a.call("submit_robot", idempotency_key="other", robot_type="REVIEW"), 409, "RB409")
     problem(a.call("submit_robots", idempotency_key="other", robots=[]), 409, "RB409")
+
+
+def test_numbers_that_differ_are_different_requests(a: Caller) -> None:
+    body = b'{"robot_type": "INVOICE", "input_data": {"x": [0.1, 1e400]}}'
+    first = a.post("submit_robot", body, Idempotency_Key="digits")
+    assert first.status_code == 200
+    assert a.post("submit_robot", body.replace(b" ", b""), Idempotency_Key="digits").content == first.content
+    for other in (b"0.1000000000000000000001", b'"0.1"', b'["0.1"]'):
+        problem(a.post("submit_robot", body.replace(b"0.1", other), Idempotency_Key="digits"), 409, "RB409")
+    problem(a.post("submit_robot", body.replace(b"1e400", b"1e401"), Idempotency_Key="digits"), 409, "RB409")
+
+
+def test_two_idempotency_keys_are_400(a: Caller) -> None:
+    answer = a.http.post(
+        "/v1/rpc/submit_robot",
+        json={"robot_type": "INVOICE"},
+        headers=[("Idempotency-Key", "one"), ("Idempotency-Key", "two")],
+    )
+    problem(answer, 400, "RB400")
 
 
 def test_keys_of_different_callers_do_not_meet(callers: Callable[..., Caller]) -> None:
@@ -796,6 +857,45 @@ def test_it_does_not_start_as_somebody_who_reaches_everything(world: World, tmp_
     assert "create role" in text
 
 
+@pytest.mark.parametrize("other", ["capataz_owner", "capataz_admin", "capataz_operator", "superuser"])
+def test_it_does_not_start_as_a_member_of_more(world: World, tmp_path: Path, admin: Connection, other: str) -> None:
+    name = f"capataz_test_more_{time.monotonic_ns()}"
+    if other == "superuser":
+        other = f"{name}_super"
+        admin.execute(f"create role {other} superuser".encode())
+    admin.execute(f"create role {name} login in role capataz_gateway, {other}".encode())
+    try:
+        text = refusal(psycopg.conninfo.make_conninfo(world.dsn, user=name), tmp_path)
+    finally:
+        admin.execute(f"drop role {name}, {other}".encode() if name in other else f"drop role {name}".encode())
+    assert f"is also a member of {other}" in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_warned"),
+    [
+        ("log_min_duration_statement = '1min'", True),
+        ("log_statement = 'all'", True),
+        ("log_statement = 'ddl'", False),
+        ("log_parameter_max_length_on_error = -1", True),
+    ],
+)
+def test_it_warns_where_keys_would_be_logged(
+    world: World, tmp_path: Path, admin: Connection, setting: str, is_warned: bool
+) -> None:
+    with gateway_role(admin) as name:
+        admin.execute(f"alter role {name} set {setting}".encode())
+        with serving(psycopg.conninfo.make_conninfo(world.dsn, user=name), tmp_path / "audit.log") as running:
+            running.stop()
+            assert ("would hold API keys" in "".join(running.log)) is is_warned
+        if is_warned:
+            admin.execute(f"alter role {name} set log_parameter_max_length = 0".encode())
+            admin.execute(f"alter role {name} set log_parameter_max_length_on_error = 0".encode())
+            with serving(psycopg.conninfo.make_conninfo(world.dsn, user=name), tmp_path / "audit.log") as running:
+                running.stop()
+                assert "would hold API keys" not in "".join(running.log)
+
+
 def test_it_does_not_start_without_capataz(
     empty_database: Callable[..., str], role: str, tmp_path: Path, world: World
 ) -> None:
@@ -869,6 +969,66 @@ def test_a_full_pool_is_503(world: World, tmp_path: Path) -> None:
             assert caller.http.get("/healthz").status_code == 200
         assert waiting.result(PATIENCE).status_code == 200
         assert caller.call("utc_now").status_code == 200
+
+
+def test_whoever_holds_the_tokens_of_a_module_holds_up_nobody_else(
+    world: World, tmp_path: Path, su: Connection
+) -> None:
+    su.execute(
+        "select capataz.register_module('Held', '1', array['INVOICE'], p_registration_data => %s)",
+        [json.dumps({"rate_limit": {"per_second": 1000, "burst": 1000}})],
+    )
+    keys = [
+        su.execute("select capataz.issue_api_key('Held', %s, array['read'])", [f"many {n}"]).fetchall()[0][0]
+        for n in range(6)
+    ]
+    with (
+        serving(world.gateway_dsn, tmp_path / "audit.log", "--connections", "2") as gateway,
+        world.connect() as holder,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        for key in keys:
+            assert Caller(gateway, key).call("utc_now").status_code == 200
+        b = Caller(gateway, world.keys["B", "admin"])
+        assert b.call("utc_now").status_code == 200
+        with holder.transaction():
+            held = holder.execute(
+                "select t.tokens from capataz_ops.rate_buckets as t where t.module_name = 'Held' for update"
+            ).fetchall()
+            assert held
+            waiting = [pool.submit(lambda key: Caller(gateway, key).call("utc_now"), key) for key in keys * 2]
+            time.sleep(0.5)
+            slowest = 0.0
+            while not all(one.done() for one in waiting):
+                began = time.monotonic()
+                assert b.call("utc_now").status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+            assert slowest < 0.9
+            details = set()
+            for one in waiting:
+                details.add(problem(one.result(), 503, "RB503")["detail"])
+                assert one.result().headers["retry-after"]
+            assert "what the call needs is locked" in details
+        assert Caller(gateway, keys[0]).call("utc_now").status_code == 200
+
+
+async def _closed_midway(dsn: str) -> None:
+    lines = Lines(dsn, {"autocommit": True, "application_name": "closed midway"}, size=1, prepare=True)
+    line = await lines.take(seconds=PATIENCE, waiting=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await line.run((b"select pg_sleep(600)", ()))
+    assert line.is_broken
+    lines.give(line)
+    lines.close()
+
+
+def test_what_is_closed_midway_is_cancelled(world: World, su: Connection) -> None:
+    asyncio.run(_closed_midway(world.gateway_dsn))
+    deadline = time.monotonic() + PATIENCE
+    while su.execute("select s.pid from pg_stat_activity as s where s.application_name = 'closed midway'").fetchall():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_several_processes_serve_one_port(world: World, tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_schema_that_refers_to_itself_for_ever_ends() -> None:
     assert check_input({"$ref": "#"}, {}) is not None
 
 
+@pytest.mark.parametrize(
+    "schema", [{"pattern": "("}, {"allOf": 3}, {"properties": 3}, {"multipleOf": 0}, {"$id": 3}, {"type": "text"}, 3]
+)
+def test_what_is_no_schema_is_said_and_not_raised(schema: Any) -> None:
+    for value in ("a", 1, {"a": 1}):
+        said = check_input(schema, value)
+        assert said is None or "cannot be checked" in said
+
+
 def test_schemas_are_checked() -> None:
     assert check_schema(SCHEMA) is None
     assert check_schema({"type": "text"}) == "schema.type breaks the rule anyOf"

@@ -49,13 +49,15 @@ def check_input(schema: Json, value: Json, name: str = "input_data") -> str | No
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
-    validator: Any = Draft202012Validator(schema, registry=Registry())
     try:
+        validator: Any = Draft202012Validator(schema, registry=Registry())
         error = best_match(validator.iter_errors(value))
     except (Unresolvable, RecursionError) as problem:
         return f"{name} cannot be checked: its schema refers to what it does not hold ({type(problem).__name__})"
     except re.error:
         return f"{name} cannot be checked: its schema has a pattern that is no regular expression"
+    except Exception as problem:  # whatever a schema holds that is none, such as {"allOf": 3}
+        return f"{name} cannot be checked: its schema is no JSON Schema ({type(problem).__name__})"
     if error is None:
         return None
     rule = json.dumps(error.validator_value, ensure_ascii=True)

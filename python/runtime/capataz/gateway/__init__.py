@@ -9,7 +9,7 @@ by name but those of API keys, rate limits and idempotency. The modules, in the 
 - :mod:`.app`: paths, API keys, bodies, answers
 - :mod:`.catalog`: which functions there are, and the one SQL statement that each call becomes
 - :mod:`.arguments`: JSON bodies, checked before they become SQL arguments
-- :mod:`.schemas`: inputs against the JSON Schema of their module
+- :mod:`.schemas`, :mod:`.checkers`: inputs against the JSON Schema of their module, in processes that can be ended
 - :mod:`.database`, :mod:`.lines`: the two transactions of a call, and the connections
 - :mod:`.problems`: refusals as ``application/problem+json``
 - :mod:`.audit`: one line per call

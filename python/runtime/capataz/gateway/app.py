@@ -44,8 +44,7 @@ from .problems import (
     unauthorized,
     unavailable,
 )
-from .schemas import Schemas
-from .schemas import check as check_inputs
+from .schemas import ASIDE, Schemas
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -55,7 +54,6 @@ logger = logging.getLogger("capataz.gateway")
 KEY: Final = re.compile(r"cpz_[0-9a-f]{16}_[0-9a-f]{64}", re.ASCII)
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 DEFAULT_MAX_BODY: Final = 4 * 1024 * 1024 + 64 * 1024
-ASIDE: Final = 32 * 1024  # bytes that are worth a thread
 GRACE_SECONDS: Final = 5.0  # beyond the time of a call in the database, for everything around it
 
 _HEADERS: Final = (
@@ -116,6 +114,7 @@ def make_app(settings: Settings) -> ASGIApp:
         finally:
             if dashboard is not None:
                 await dashboard.reader.close()
+            await gateway.close()
             database.close()
             audit.close()
 
@@ -305,6 +304,10 @@ class Gateway:
         self._schemas = Schemas(database)
         self._document: tuple[Catalog, bytes] | None = None
 
+    async def close(self) -> None:
+        """End what it has begun."""
+        await self._schemas.close()
+
     # --- calls
 
     async def rpc(self, request: Request) -> Response:
@@ -322,7 +325,10 @@ class Gateway:
         if function is None:
             raise unknown_function(name)
         record.function = function.name
-        once = request.headers.get("idempotency-key")
+        onces = request.headers.getlist("idempotency-key")
+        once = onces[0] if onces else None
+        if len(onces) > 1:
+            raise Problem(400, "RB400", "there is more than one Idempotency-Key", "Send one.")
         if once is not None:
             if function.name not in IDEMPOTENT:
                 raise Problem(
@@ -379,10 +385,8 @@ class Gateway:
                 raise unknown_function(name)
             names, values = function.arguments(given)
             if name in IDEMPOTENT:  # submits: what they bring has to fit the module's schema
-                inputs = await self._schemas.needed(who, name, given)
-                if inputs:
-                    await _aside(check_inputs, inputs, size=sum(len(member.text) for member in given.values()))
-            request = None if once is None else (once, _digest(name, names, given))
+                await self._schemas.check(who, name, given)
+            request = None if once is None else (once, await _digest(name, names, given))
             try:
                 answer = await self._database.call(who, function, names, values, once=request)
                 break
@@ -467,10 +471,28 @@ def _key(request: Request) -> str:
     return key
 
 
-def _digest(name: str, names: Sequence[str], given: Mapping[str, Value]) -> str:
-    """SHA-256 of a call: the same for the same arguments, however they are written."""
-    request = [name, {argument: given[argument].value for argument in names}]
-    return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+async def _digest(name: str, names: Sequence[str], given: Mapping[str, Value]) -> str:
+    """SHA-256 of a call: the same for the same arguments, whatever the order and blanks of their members."""
+    request = [name, {argument: given[argument].text for argument in names}]
+    return await _aside(_hashed, request, size=sum(len(given[argument].text) for argument in names))
+
+
+def _hashed(request: list[Any]) -> str:
+    name, texts = request
+    values = {argument: json.loads(text, parse_float=_Exact) for argument, text in texts.items()}
+    text = json.dumps([name, values], sort_keys=True, separators=(",", ":"), default=_exact)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Exact:
+    """A number with a fraction or exponent as it was written: a float would lose digits."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _exact(number: _Exact) -> dict[str, str]:
+    return {"\x00": number.text}  # a name that no body can have
 
 
 def _is_text(value: Any) -> bool:

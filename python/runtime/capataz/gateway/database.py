@@ -10,21 +10,25 @@ So a key that is revoked is refused from that moment on; nothing about keys is r
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import logging
+import os
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from ..client import connect_options
 from ..link import one_line
 from .catalog import Catalog, Function, read_catalog
-from .lines import Arguments, Line, Lines, Statement
+from .lines import Arguments, Line, Lines, Shares, Statement
 from .problems import is_inside, is_repeatable
 
 logger = logging.getLogger("capataz.gateway")
@@ -33,6 +37,10 @@ TRIES: Final = 4
 WAIT_SECONDS: Final = 5.0  # for a free connection
 WAITING: Final = 500  # requests that wait for one
 TOGETHER: Final = 50  # requests that are admitted by one transaction
+LOCK_MILLISECONDS: Final = 1000  # that an admission waits for a lock
+ADMIT_MILLISECONDS: Final = 5000
+LOCKED: Final = frozenset({"55P03", "57014"})
+GROUPS: Final = 10_000
 STALE_SECONDS: Final = 60.0
 RELOAD_SECONDS: Final = 2.0
 
@@ -40,15 +48,23 @@ _ADMIT: Final = (
     b"select a.key_id, a.module_name from capataz.authenticate($1) as a"
     b" cross join lateral capataz.take_rate_token(a.module_name, $2::double precision) as t (tokens)"
 )
+# of an admission: the row of a module's tokens may be locked
+_LIMIT: Final = (
+    b"select pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true)"
+)
+# a call may wait for a lock as long as it may take
 _ACT: Final = (
     b"select from capataz.authenticate($1) as a,"
-    b" pg_catalog.set_config('statement_timeout', $2, true) as t (milliseconds)"
+    b" pg_catalog.set_config('statement_timeout', $2, true) as t (milliseconds),"
+    b" pg_catalog.set_config('lock_timeout', '0', true) as l (milliseconds)"
 )
 _BEGIN: Final = b"select capataz.begin_idempotent($1, $2, $3)"
 _FINISH: Final = b"select capataz.finish_idempotent($1, $2)"
 _SCHEMA: Final = b"select capataz.input_schema($1, $2)::text"
 _VERSION: Final = b"select capataz.deployed_version()"
 
+
+_LIMITS: Final = (b"%d" % LOCK_MILLISECONDS, b"%d" % ADMIT_MILLISECONDS)
 
 # no such function (with these arguments, or columns), or no longer for the gateway
 _CHANGED: Final = frozenset({"42883", "42703", "42501"})
@@ -97,6 +113,13 @@ class Database:
             **connect_options(dsn, application_name="capataz gateway"),
             "client_encoding": "utf8",
         }
+        if prepare:  # a pooler may know no options; each transaction of a call has its own limits besides
+            given = str(conninfo_to_dict(dsn).get("options") or os.environ.get("PGOPTIONS") or "")
+            limits = f"-c lock_timeout={LOCK_MILLISECONDS} -c statement_timeout={round(timeout * 1000)}"
+            self._options["options"] = f"{given} {limits}".strip()
+        # of one module at once: so one that waits for locks leaves connections to the others
+        self._shares = Shares(max(1, connections // 2), waiting=WAITING // 2)
+        self._groups: dict[bytes, str] = {}
         self._lines = Lines(dsn, self._options, size=connections, prepare=prepare)
         self._catalog: Catalog | None = None
         self._read_at = 0.0
@@ -114,6 +137,17 @@ class Database:
         line = await self._lines.take(seconds=seconds, waiting=WAITING)
         self.role = line.role
         return line
+
+    @contextlib.asynccontextmanager
+    async def _line(self, group: str) -> AsyncIterator[Line]:
+        """A connection for a request of a module, which may have some of all."""
+        began = time.monotonic()
+        async with self._shares.share(group, WAIT_SECONDS):
+            line = await self._take(WAIT_SECONDS - (time.monotonic() - began))
+            try:
+                yield line
+            finally:
+                self._lines.give(line)
 
     # --- catalog
 
@@ -204,7 +238,8 @@ class Database:
         try:
             found = await self._admit(key, len(together))
         except Exception as error:
-            if not isinstance(error, psycopg.Error):  # no connection: the others would not get one either
+            # no connection, or a lock: the others would not get it either
+            if not isinstance(error, psycopg.Error) or error.sqlstate in LOCKED:
                 for place in together:
                     if not place.done():
                         place.set_exception(error)
@@ -216,21 +251,25 @@ class Database:
 
     async def _admit(self, key: str, count: int) -> Sequence[Admitted]:
         arguments = (key.encode(), b"%d" % count)
+        digest = hashlib.sha256(arguments[0]).digest()
         for attempt in range(1, TRIES + 1):
-            line = await self._take()
-            try:
-                (result,) = await line.run((_ADMIT, arguments))
-            except psycopg.Error as error:
-                # nothing was done yet: where the connection is lost, another may do
-                if attempt == TRIES or not (_is_stale(line, error) or line.is_broken or is_repeatable(error)):
-                    raise
-            else:
-                key_id, module_name = result.get_value(0, 0), result.get_value(0, 1)
-                assert key_id is not None
-                assert module_name is not None
-                return [Admitted(key, key_id.decode(), module_name.decode())] * count
-            finally:
-                self._lines.give(line)
+            # whose a key was counts only for the share of connections
+            async with self._line(self._groups.get(digest, key)) as line:
+                try:
+                    _, result = await line.run((_LIMIT, _LIMITS), (_ADMIT, arguments))
+                except psycopg.Error as error:
+                    # nothing was done yet: where the connection is lost, another may do
+                    if attempt == TRIES or not (_is_stale(line, error) or line.is_broken or is_repeatable(error)):
+                        raise
+                else:
+                    key_id, module_name = result.get_value(0, 0), result.get_value(0, 1)
+                    assert key_id is not None
+                    assert module_name is not None
+                    admitted = Admitted(key, key_id.decode(), module_name.decode())
+                    if len(self._groups) >= GROUPS:
+                        self._groups.clear()
+                    self._groups[digest] = admitted.module_name
+                    return [admitted] * count
             await _pause(attempt)
         raise AssertionError
 
@@ -255,20 +294,18 @@ class Database:
         statement = (function.statement(names), values)
         act = (_ACT, (who.key.encode(), self._timeout))
         for attempt in range(1, TRIES + 1):
-            line = await self._take()
-            try:
-                if once is not None:
-                    return await self._call_once(line, act, statement, function, once)
-                _, result = await line.run(act, statement)
-                return _answer(function, result)
-            except psycopg.Error as error:
-                if error.sqlstate in _CHANGED and not is_inside(error):
-                    self._read_at = min(self._read_at, time.monotonic() - RELOAD_SECONDS)
-                    raise StaleError(function.name) from error
-                if attempt == TRIES or not (_is_stale(line, error) or is_repeatable(error)):
-                    raise
-            finally:
-                self._lines.give(line)
+            async with self._line(who.module_name) as line:
+                try:
+                    if once is not None:
+                        return await self._call_once(line, act, statement, function, once)
+                    _, result = await line.run(act, statement)
+                    return _answer(function, result)
+                except psycopg.Error as error:
+                    if error.sqlstate in _CHANGED and not is_inside(error):
+                        self._read_at = min(self._read_at, time.monotonic() - RELOAD_SECONDS)
+                        raise StaleError(function.name) from error
+                    if attempt == TRIES or not (_is_stale(line, error) or is_repeatable(error)):
+                        raise
             await _pause(attempt)
         raise AssertionError
 
@@ -278,14 +315,11 @@ class Database:
         Raises:
             psycopg.Error: it was refused, or the database cannot be reached.
         """
-        line = await self._take()
-        try:
+        async with self._line(who.module_name) as line:
             _, result = await line.run(
                 (_ACT, (who.key.encode(), self._timeout)),
                 (_SCHEMA, (who.module_name.encode(), robot_type.encode())),
             )
-        finally:
-            self._lines.give(line)
         return result.get_value(0, 0)
 
     async def _call_once(

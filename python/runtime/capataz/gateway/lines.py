@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -150,12 +151,61 @@ class Line:
         return not self.is_broken and self._pg.transaction_status != pq.TransactionStatus.IDLE
 
     def close(self) -> None:
-        """Close the connection; what is under way on it is undone."""
+        """Close the connection; what is under way on it is cancelled and undone."""
         if not self.is_broken:
             self.is_broken = True
+            if self._is_working and self._pg.status == pq.ConnStatus.OK:  # it would run on, and hold its locks
+                threading.Thread(target=_cancel, args=(self._pg.get_cancel(),), daemon=True).start()
             with contextlib.suppress(ValueError, OSError):
                 self._loop.remove_reader(self._socket)
             self._pg.finish()
+
+
+def _cancel(cancel: pq.abc.PGcancel) -> None:
+    with contextlib.suppress(psycopg.Error):
+        cancel.cancel()
+
+
+class Shares:
+    """How much of something that all use each may use at once.
+
+    Args:
+        size: of each.
+        waiting: of each, that wait for their turn.
+    """
+
+    def __init__(self, size: int, *, waiting: int) -> None:
+        self._size = size
+        self._most = size + waiting
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._counts: dict[str, int] = {}
+
+    @contextlib.asynccontextmanager
+    async def share(self, name: str, seconds: float) -> AsyncIterator[None]:
+        """Use one.
+
+        Raises:
+            BusyError: the turn did not come in these seconds, or so many wait already.
+        """
+        count = self._counts.get(name, 0)
+        if count >= self._most:
+            raise BusyError("too many requests of this module wait")
+        self._counts[name] = count + 1
+        turn = self._turns.setdefault(name, asyncio.Semaphore(self._size))
+        try:
+            try:
+                async with asyncio.timeout(seconds):
+                    await turn.acquire()
+            except TimeoutError:
+                raise BusyError("other requests of this module take too long") from None
+            try:
+                yield
+            finally:
+                turn.release()
+        finally:
+            self._counts[name] -= 1
+            if not self._counts[name]:
+                del self._counts[name], self._turns[name]
 
 
 class Lines:

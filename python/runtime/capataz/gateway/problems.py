@@ -161,6 +161,8 @@ def from_error(error: Exception) -> Problem:
         return Problem(403, "RB403", "the gateway may not do this", cause=error)
     if code in _REPEATABLE:
         return unavailable("too many calls wanted the same robot at once", "Try again.", error)
+    if code == "55P03":
+        return unavailable("what the call needs is locked", "Try again in a second.", error)
     if code == "57014":
         return unavailable("the call took too long", "Try again, or ask for less at once.", error)
     if is_passing(error):

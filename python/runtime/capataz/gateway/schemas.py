@@ -6,20 +6,22 @@ here a little later than there.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import psycopg
 
-from ..validation import check_input
 from .arguments import Value
+from .checkers import Checkers
 from .database import Admitted, Database
 from .problems import Problem
 
 KEPT_SECONDS: Final = 5.0
 KEPT: Final = 1000
+ASIDE: Final = 32 * 1024  # bytes that are worth a thread
 TYPES: Final = 64  # a module supports at most 32: of more types in one call, some are refused anyway
 
 
@@ -32,21 +34,36 @@ class Schemas:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._kept: dict[tuple[str, str], tuple[float, str | None]] = {}
+        self._checkers = Checkers()
 
-    async def needed(self, who: Admitted, function: str, given: Mapping[str, Value]) -> Sequence[tuple[str, Any, Any]]:
-        """The inputs of a submit that have to fit a schema: how each is called, it, and the schema."""
+    async def close(self) -> None:
+        """End the processes that check."""
+        await self._checkers.close()
+
+    async def check(self, who: Admitted, function: str, given: Mapping[str, Value]) -> None:
+        """Check the inputs of a submit against their schemas, in another process and for a limited time.
+
+        Raises:
+            Problem: one does not fit, or cannot be checked in time.
+        """
         inputs = list(_inputs(function, given, who.module_name))
         if not inputs:
-            return ()
+            return
         known = await self._schemas(who, sorted({robot_type for _, robot_type, _ in inputs})[:TYPES])
-        return [
-            (name, value, known[robot_type]) for name, robot_type, value in inputs if known.get(robot_type) is not None
-        ]
+        needed = [one for one in inputs if known.get(one[1]) is not None]
+        if not needed:
+            return
+        size = sum(len(member.text) for member in given.values())
+        work = [known, needed]
+        request = (await asyncio.to_thread(json.dumps, work) if size > ASIDE else json.dumps(work)).encode()
+        wrong = await self._checkers.check(who.module_name, request)
+        if wrong is not None:
+            raise Problem(400, "RB400", wrong, "The module has registered a JSON Schema for this robot type.")
 
-    async def _schemas(self, who: Admitted, types: Iterable[str]) -> Mapping[str, Any]:
+    async def _schemas(self, who: Admitted, types: Iterable[str]) -> Mapping[str, str | None]:
         now = time.monotonic()
-        found: dict[str, Any] = {}
+        found: dict[str, str | None] = {}
         for robot_type in types:
             until, schema = self._kept.get((who.module_name, robot_type), (0.0, None))
             if until <= now:
@@ -56,24 +73,12 @@ class Schemas:
                     if error.sqlstate in ("RB400", "RB403"):  # the call will say so itself
                         continue
                     raise
-                schema = None if text is None else json.loads(text)
+                schema = None if text is None or text == b"null" else text.decode()
                 if len(self._kept) >= KEPT:
                     self._kept.clear()
                 self._kept[who.module_name, robot_type] = (now + KEPT_SECONDS, schema)
             found[robot_type] = schema
         return found
-
-
-def check(inputs: Iterable[tuple[str, Any, Any]]) -> None:
-    """Check inputs against their schemas.
-
-    Raises:
-        Problem: one does not fit.
-    """
-    for name, value, schema in inputs:
-        wrong = check_input(schema, value, name)
-        if wrong is not None:
-            raise Problem(400, "RB400", wrong, "The module has registered a JSON Schema for this robot type.")
 
 
 def _inputs(function: str, given: Mapping[str, Value], own: str) -> Iterator[tuple[str, str, Any]]:

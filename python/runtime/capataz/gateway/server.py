@@ -48,13 +48,28 @@ select
   array(
     select o.rolname::text
     from pg_roles as o
-    where o.rolname in ('capataz_owner', 'capataz_admin', 'capataz_operator')
+    where (o.rolname in ('capataz_owner', 'capataz_admin', 'capataz_operator') or o.rolsuper)
       and pg_has_role(session_user, o.oid, 'member')
     order by o.rolname
   )
 from pg_roles as r
 left join pg_roles as g on g.rolname = 'capataz_gateway'
 where r.rolname = session_user
+"""
+
+
+# API keys are arguments of statements
+_LOGGED: Final = """
+select
+  current_setting('log_parameter_max_length') <> '0' and s.logged,
+  current_setting('log_parameter_max_length_on_error') <> '0'
+from (
+  select bool_or(
+    case g.name when 'log_statement' then g.setting in ('all', 'mod') else g.setting::bigint >= 0 end
+  ) as logged
+  from pg_settings as g
+  where g.name in ('log_statement', 'log_min_duration_statement', 'log_min_duration_sample')
+) as s
 """
 
 
@@ -103,13 +118,24 @@ async def _check(settings: Settings) -> Found:
                 detail=f"It is a member of {', '.join(others)}." if others else None,
                 hint=_SET_UP,
             )
+        if others:
+            raise Forbidden(
+                f'the gateway must not run as "{role}": it is also a member of {", ".join(others)}',
+                detail="Such a role reaches every module: a fault of the gateway would limit nobody.",
+                hint=_SET_UP,
+            )
         try:
             catalog = await read_catalog(connection)
         except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
             raise _not_installed(connection) from None
+        row = await (await connection.execute(_LOGGED.encode())).fetchone()
+        assert row is not None
+        logging_ = [name for name, is_set in zip(("max_length", "max_length_on_error"), row, strict=True) if is_set]
         warning = None
-        if others:
-            warning = f'"{role}" is also a member of {", ".join(others)}: give the gateway a role of its own'
+        if logging_:
+            warning = "the log of the database would hold API keys. As a superuser: " + "; ".join(
+                f'alter role "{role}" set log_parameter_{name} = 0' for name in logging_
+            )
         return Found(role, catalog.version, len(catalog.functions), connection.info.dbname, warning)
 
 
