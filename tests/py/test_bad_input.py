@@ -26,6 +26,9 @@ UNKNOWN_ID = "00000000-0000-7000-8000-000000000000"
 VALID: dict[str, dict[str, Any]] = {
     "activate_module": {"p_module_name": MODULE},
     "batch_progress": {"p_correlation_id": "batch"},
+    "build_daily_report": {},
+    "build_monthly_report": {},
+    "build_weekly_report": {},
     "cache_statistics": {},
     "cached": {"p_cache_name": "active_modules"},
     "cancel_robot": {"p_robot_id": "{pending}", "p_reason": "why"},
@@ -47,6 +50,7 @@ VALID: dict[str, dict[str, Any]] = {
     "error_rates": {"p_module_name": MODULE, "p_hours": 24},
     "evaluate_health": {},
     "execution_data": {"p_execute_id": "{execution}", "p_field": "error_message"},
+    "execution_totals": {"p_module_name": MODULE},
     "expire_executions": {"p_limit": 10},
     "explain_robot": {"p_robot_id": "{pending}"},
     "explain_score": {"p_module_name": MODULE},
@@ -77,6 +81,7 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "list_api_keys": {"p_module_name": MODULE},
     "list_jobs": {},
+    "list_reports": {"p_kind": "daily", "p_limit": 10},
     "module_activity": {"p_module_name": MODULE, "p_minutes": 60},
     "module_grants": {"p_module_name": MODULE},
     "module_benchmark": {"p_from": "today", "p_to": "tomorrow"},
@@ -111,6 +116,7 @@ VALID: dict[str, dict[str, Any]] = {
     },
     "release_robots": {"p_execute_ids": ["{execution}"]},
     "release_ticker": {"p_ticker_id": "t1"},
+    "report": {"p_kind": "daily", "p_date": "today"},
     "report_progress": {
         "p_execute_id": "{execution}",
         "p_progress_percentage": 50,
@@ -180,10 +186,12 @@ VALID: dict[str, dict[str, Any]] = {
     "system_health": {},
     "take_rate_token": {"p_module_name": MODULE, "p_cost": 1},
     "throughput": {"p_module_name": MODULE, "p_robot_type": "OCR", "p_minutes": 60},
+    "trace_contexts": {"p_robot_ids": ["{pending}"]},
     "trim_windows": {},
     "utc_now": {},
     "validate_consistency": {},
     "warm_caches": {},
+    "worker_counts": {"p_module_name": MODULE},
 }
 
 #: Texts: longest; False for messages, which may hold anything
@@ -201,6 +209,7 @@ TEXTS: dict[str, tuple[int | None, bool]] = {
     "p_health_endpoint": (200, True),
     "p_job_name": (100, True),
     "p_key_id": (60, True),
+    "p_kind": (20, True),
     "p_label": (100, True),
     "p_module_name": (100, True),
     "p_module_version": (50, True),
@@ -217,7 +226,7 @@ TEXTS: dict[str, tuple[int | None, bool]] = {
     "p_ticker_id": (200, True),
     "p_worker_id": (100, True),
 }
-ENUMS = {"p_field", "p_priority", "p_processing_tier", "p_security_level", "p_step_category"}
+ENUMS = {"p_field", "p_kind", "p_priority", "p_processing_tier", "p_security_level", "p_step_category"}
 #: what names something that must exist
 REFERENCES = {
     "p_cache_name",
@@ -261,6 +270,14 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "p_timeout_seconds": (1, INTEGER),
     "p_total_steps": (1, INTEGER),
 }
+#: the same where a function has bounds of its own
+BOUNDS: dict[tuple[str, str], tuple[float, float]] = {
+    ("errors_by_hour", "p_hours"): (1, 168),
+    ("latency", "p_hours"): (1, 48),
+    ("list_reports", "p_limit"): (1, 10000),
+    ("recent_failures", "p_limit"): (1, 200),
+    ("running_executions", "p_limit"): (1, 1000),
+}
 #: JSON: whether it must be an object (arrays of the bulk calls have tests of their own)
 DOCUMENTS: dict[str, bool | None] = {
     "p_compliance_flags": True,
@@ -275,7 +292,7 @@ DOCUMENTS: dict[str, bool | None] = {
     "p_robots": None,
     "p_step_details": True,
 }
-TEXT_ARRAYS = {"p_compliance_tags", "p_execute_ids", "p_scopes", "p_supported_robot_types"}
+TEXT_ARRAYS = {"p_compliance_tags", "p_execute_ids", "p_robot_ids", "p_scopes", "p_supported_robot_types"}
 #: what takes a secret, or needs one before: RB401 comes before everything. See tests/pgtap/security, test_gateway
 SECRETS = {"authenticate", "begin_idempotent", "finish_idempotent", "verify_api_key"}
 
@@ -450,6 +467,7 @@ def test_every_public_function_is_tried(caller: Caller) -> None:
         "p_retryable",
         "p_from",
         "p_to",
+        "p_date",
         "p_month",
     }
     for function, signature in caller.signatures.items():
@@ -523,7 +541,7 @@ def test_numbers(caller: Caller, function: str) -> None:
     for name, kind, _ in caller.signatures[function]:
         if kind not in ("bigint", "double precision"):
             continue
-        smallest, greatest = NUMBERS[name]
+        smallest, greatest = BOUNDS.get((function, name), NUMBERS[name])
         # the two steps go together: what is greater than the total of the call is refused as well
         for value in (smallest, greatest):
             together = function == "report_progress" and name in ("p_completed_steps", "p_total_steps")
@@ -567,7 +585,7 @@ def test_documents(caller: Caller, function: str) -> None:
 def test_arrays_times_and_booleans(caller: Caller, function: str) -> None:
     for name, kind, _ in caller.signatures[function]:
         if kind == "text[]":
-            free = name == "p_execute_ids"  # skips what is not active
+            free = name in ("p_execute_ids", "p_robot_ids")  # skips what is not active, or has no trace
             for value in ("{", "x", "1", '{"a"'):
                 caller.check(function, name, value, may_succeed=False)
             tags = name == "p_compliance_tags"
@@ -604,7 +622,7 @@ def each(head: tuple[Any, ...], *values: Any) -> list[tuple[Any, ...]]:
 SETTINGS: list[tuple[Any, ...]] = [
     *each(("max_concurrency",), 0, -1, 1.5, "7", 10**7, 1e100, [], {}, True),
     *each(("failure_threshold",), 0, -1, 2.5, "5", 10**9),
-    *each(("cache_ttl_seconds",), 0, -1, "60", 1e300),
+    *each(("cache_ttl_seconds",), 0, -1, "60", 1e99),
     *each(("worker_timeout_seconds",), 0, -1, 86401, "30"),
     *each(("timeout_seconds",), 0, -1, 1.5, 2**31, 10**30, "1800"),
     *each(("priority_aging_seconds",), 0, -1, 1e12, "x"),

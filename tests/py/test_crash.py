@@ -307,7 +307,12 @@ def test_terminated_sessions_leave_everything_consistent(db: Connection, dsn: st
                     while not stop.is_set():
                         rows = claim(connection, source.randint(1, 5))
                         for robot_id, execute_id in rows:
-                            connection.execute("select capataz.complete_execution(%s)", [execute_id])
+                            try:
+                                connection.execute("select capataz.complete_execution(%s)", [execute_id])
+                            except psycopg.DatabaseError as error:
+                                if error.sqlstate != "RB409":  # the clock ran ahead of a slow machine
+                                    raise
+                                continue
                             acknowledged.append(robot_id)
                         if not rows:
                             # what a terminated session held

@@ -193,6 +193,7 @@ STRATEGIES = {
     "double precision": floats,
     "boolean": st.sampled_from([b"true", b"false", b"x", b""]),
     "timestamp without time zone": times,
+    "date": times,
     "text[]": st.one_of(
         st.sampled_from(
             [b"{}", b"{NULL}", b"{{a,b},{c,d}}", b"{", b"a", b'{""}', b"[2:3]={a,b}", b"{" + b"x," * 3000 + b"x}"]
