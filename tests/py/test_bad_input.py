@@ -492,7 +492,9 @@ def test_null(caller: Caller, function: str) -> None:
     for name, _, has_default in caller.signatures[function]:
         error = caller.call(function, {name: None})
         if has_default:
-            if error is not None and (function, error.sqlstate) != ("resume_execution", "RB409"):
+            # a robot that runs is not resumed; no report of the last period is there yet
+            known = {("resume_execution", "RB409"), ("report", "RB404")}
+            if error is not None and (function, error.sqlstate) not in known:
                 caller.failures.append(f"{function}({name} => null): null means the default, but {error}")
         else:
             caller.check(function, name, None, may_succeed=False)

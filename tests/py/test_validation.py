@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capataz import AsyncCapataz, Capataz, InvalidInput
@@ -98,6 +98,7 @@ def schemas(draw: st.DrawFn) -> dict[str, Any]:
     return json.loads(json.dumps(found).replace("\\u0000", ""))  # type: ignore[no-any-return]
 
 
+@settings(deadline=None)
 @given(schema=schemas(), value=JSON)
 def test_sql_and_library_agree_on_what_sql_enforces(sql: Connection, schema: dict[str, Any], value: object) -> None:
     text = json.dumps(value).replace("\\u0000", "")

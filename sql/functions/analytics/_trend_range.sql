@@ -17,10 +17,15 @@ declare
   v_from constant timestamp := coalesce(p_from, v_to - interval '1 day');
   v_seconds bigint;
 begin
-  if not (isfinite(v_from) and isfinite(v_to)) or v_from >= v_to or v_to - v_from > interval '400 days' then
+  if not (isfinite(v_from) and isfinite(v_to))
+     or v_from < '1970-01-01'
+     or v_to > '9999-12-31'
+     or v_from >= v_to
+     or v_to - v_from > interval '400 days'
+  then
     raise exception using
       errcode = 'RB400',
-      message = 'from must lie before to, by 400 days at most',
+      message = 'from must lie before to, by 400 days at most, from 1970 to 9999',
       detail = format('from is %s, to is %s.', v_from, v_to),
       hint = 'Give times in UTC such as 2026-01-31T08:00:00; trends are kept for a year.';
   end if;
