@@ -24,9 +24,9 @@ begin
   then
     raise exception using
       errcode = 'RB400',
-      message = 'from must lie before to, by 400 days at most, from 1970 to 9999',
+      message = 'from must lie before to, by 400 days at most',
       detail = format('from is %s, to is %s.', v_from, v_to),
-      hint = 'Give times in UTC such as 2026-01-31T08:00:00; figures of hours are kept for a year, of days for 400 days.';
+      hint = 'Give times in UTC from 1970 to 9999, such as 2026-01-31T08:00:00; figures of hours are kept for a year, of days for 400 days.';
   end if;
   from_at := date_trunc(case when v_from < v_now - interval '365 days' then 'day' else 'hour' end, v_from);
   to_at := date_trunc('hour', v_to);

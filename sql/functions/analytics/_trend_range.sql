@@ -25,9 +25,9 @@ begin
   then
     raise exception using
       errcode = 'RB400',
-      message = 'from must lie before to, by 400 days at most, from 1970 to 9999',
+      message = 'from must lie before to, by 400 days at most',
       detail = format('from is %s, to is %s.', v_from, v_to),
-      hint = 'Give times in UTC such as 2026-01-31T08:00:00; trends are kept for a year.';
+      hint = 'Give times in UTC from 1970 to 9999, such as 2026-01-31T08:00:00; trends are kept for a year.';
   end if;
   perform capataz_ops._check_number('step_seconds', p_step_seconds, 60, 31536000);
   v_seconds := coalesce(p_step_seconds, ceil(extract(epoch from v_to - v_from) / 240)::bigint);
