@@ -2,7 +2,7 @@
 --
 -- A run of digits with single spaces or dashes between them, payment cards in it replaced by ***; unchanged where it has none.
 -- A card is one group of digits, groups as they are printed on cards (4-4-4-4 and the like, 4-6-5, 4-6-4), or the whole run.
--- A decimal number is no card. A run of more than 4,000 characters in which groups look like a card's is masked whole.
+-- A decimal number is no card; what stands beside it may be. A run of more than 4,000 characters in which groups look like a card's is masked whole.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._mask_cards(p_run text)
   returns text
@@ -14,6 +14,9 @@ create or replace function capataz_ops._mask_cards(p_run text)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_head text;
+  v_middle text;
+  v_tail text;
   v_groups text[];
   v_gaps text[];
   v_sizes text;  -- of the groups, a digit each
@@ -22,7 +25,14 @@ declare
   v_masked text := '';
 begin
   if position('.' in p_run) > 0 then
-    return p_run;
+    -- a decimal number before or behind is left; what stands beside it is looked at
+    v_head := coalesce(substring(p_run from '^[0-9]+[.][0-9]+(?:[ -]|$)'), '');
+    v_tail := coalesce(substring(substr(p_run, length(v_head) + 1) from '(?:[ -]|^)[0-9]+[.][0-9]+$'), '');
+    v_middle := substr(p_run, length(v_head) + 1, length(p_run) - length(v_head) - length(v_tail));
+    return case
+      when v_middle = '' or position('.' in v_middle) > 0 then p_run
+      else v_head || capataz_ops._mask_cards(v_middle) || v_tail
+    end;
   elsif length(p_run) <= 37 and capataz_ops._is_payment_card(translate(p_run, ' -', '')) then
     return '***';
   elsif p_run !~ '[ -]' or translate(p_run, '-', ' ') like '____ ____ ____ ____' then
