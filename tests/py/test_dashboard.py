@@ -270,6 +270,7 @@ def test_everything_can_be_reached_with_the_keyboard(browser: Browser, filled: W
     assert browser.execute_script(focus).get_attribute("data-page") == "reports"
     skip.send_keys(Keys.ENTER)
     assert browser.execute_script("return document.activeElement.id") == "main"
+    assert browser.execute_script("return location.hash") == "#/"
     nameless = browser.execute_script(
         "return [...document.querySelectorAll("
         "'a[href], button, input, summary, progress, [role=img], [tabindex=\"0\"]')]"

@@ -80,6 +80,12 @@ function show(content, paint) {
 
 // --- the bar
 
+// The part of the address behind # names the page: a skip by address would leave it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
 live.addEventListener("click", () => {
   const isLive = live.getAttribute("aria-pressed") !== "true";
   live.setAttribute("aria-pressed", String(isLive));
