@@ -2,7 +2,7 @@
 
 Usage: make bench ARGS='jobs -- --robots 10000000 --queue 1000000'
 
-1. Builds ``--robots`` ended robots with an execution each (triggers off), ``--queue`` waiting ones; derives the rest.
+1. Builds the big database (bench/big.py).
 2. Runs each job as often as its minute, hour or day allows and prints the processor time of its backend, as it is in a
    day of an idle system: the sum is to stay below 2 % of one core.
 3. Claims and completes one robot at a time with a lock_timeout of 20 ms while every job runs again and again: a claim
@@ -12,7 +12,6 @@ Usage: make bench ARGS='jobs -- --robots 10000000 --queue 1000000'
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import threading
@@ -22,10 +21,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import big
 import common
 import psycopg
 
-TYPES = ("INVOICE", "CONTRACT", "LETTER")
 DAY = 86_400
 TICKS = 100.0  # of /proc/PID/stat a second, on Linux everywhere
 
@@ -45,111 +44,6 @@ READS = {
     "list_jobs": "select * from capataz.list_jobs()",
     "system_health": "select * from capataz.system_health()",
 }
-
-
-def build(connection: psycopg.Connection[Any], robots: int, queue: int, modules: int) -> None:
-    """Fills the tables: history spread over 100 days, a queue, and samples of 30 days."""
-    for number in range(1, modules + 1):
-        connection.execute(
-            "select capataz.register_module(%s, '1.0', %s, p_registration_data => '{\"max_concurrency\": 10000}')",
-            [f"Bench{number}", list(TYPES)],
-        )
-    connection.execute("create schema bench")
-    connection.execute("set session_replication_role = replica")
-    connection.execute("set synchronous_commit = off")
-    begun = time.monotonic()
-    step = 500_000
-    for first in range(1, robots + 1, step):
-        last = min(first + step - 1, robots)
-        connection.execute(
-            """
-            insert into capataz.robots (
-              robot_id, robot_type, status, module_name, input_data, output_data, priority, created_at, updated_at,
-              started_at, completed_at, processing_time_ms, actual_duration_minutes, available_at, error_category
-            )
-            select
-              'history_' || g.n, (%(types)s::text[])[1 + g.n %% 3],
-              (case when g.n %% 20 = 0 then 'FAILED' else 'COMPLETED' end)::capataz.robot_status_enum,
-              'Bench' || (1 + g.n %% %(modules)s), '{"document": 1}', '{"pages": 3}',
-              (enum_range(null::capataz.priority_enum))[1 + g.n %% 4],
-              t.at - interval '1 minute', t.at, t.at - interval '30 seconds', t.at, 30000, 1,
-              t.at - interval '1 minute',
-              case when g.n %% 20 = 0 then 'PROCESSING' end
-            from generate_series(%(first)s::bigint, %(last)s::bigint) as g (n)
-            cross join lateral (
-              select capataz.utc_now() - (%(robots)s - g.n) * (interval '100 days' / %(robots)s) as at
-            ) as t
-            """,
-            {"types": list(TYPES), "modules": modules, "first": first, "last": last, "robots": robots},
-        )
-        connection.execute(
-            """
-            insert into capataz.robot_execute (
-              execute_id, robot_id, module_name, execution_state, progress_percentage, started_at, completed_at,
-              duration_ms, answered_status, robot_type, error_category
-            )
-            select
-              gen_random_uuid(), r.robot_id, r.module_name,
-              (case when r.status = 'FAILED' then 'FAILED' else 'COMPLETED' end)::capataz.execution_state_enum,
-              100, r.started_at, r.completed_at, 30000, r.status, r.robot_type, r.error_category
-            from capataz.robots as r
-            where r.robot_id in (
-              select 'history_' || g.n from generate_series(%s::bigint, %s::bigint) as g (n)
-            )
-            """,
-            [first, last],
-        )
-        print(f"  {last:,} robots of history after {time.monotonic() - begun:.0f} s", flush=True)
-    connection.execute(
-        """
-        insert into capataz.robots (robot_id, robot_type, module_name, input_data, priority)
-        select 'queue_' || g.n, (%s::text[])[1 + g.n %% 3], 'Bench' || (1 + g.n %% %s), '{}',
-          (enum_range(null::capataz.priority_enum))[1 + g.n %% 4]
-        from generate_series(1, %s::bigint) as g (n)
-        """,
-        [list(TYPES), modules, queue],
-    )
-    connection.execute("set session_replication_role = origin")
-    connection.execute("select capataz.rebuild_derived()")
-    # samples of 30 days, as the sampler leaves them
-    connection.execute(
-        """
-        do $$
-        declare
-          v_day timestamp;
-        begin
-          for i in 0..30 loop
-            v_day := date_trunc('day', capataz.utc_now()) - i * interval '1 day';
-            perform capataz_ops._make_partition('module_trends', v_day, v_day + interval '1 day');
-          end loop;
-        end
-        $$
-        """
-    )
-    for names in (["''"], [f"'Bench{number}'" for number in range(1, modules + 1)]):
-        connection.execute(
-            f"""
-            insert into capataz_ops.module_trends
-            select n.name, g.at, '{{1,2,3,4}}', '{{0,0,0,0}}', 0, 5, 100, 10, 250, 1000, 10, 10, false
-            from unnest(array[{",".join(names)}]) as n (name)
-            cross join generate_series(
-              date_trunc('minute', capataz.utc_now()) - interval '29 days',
-              date_trunc('minute', capataz.utc_now()) - interval '1 minute', interval '1 minute'
-            ) as g (at)
-            """.encode()
-        )
-    connection.execute(
-        """
-        insert into capataz_ops.fleet_trends (sampled_at, cache_hit_percent, database_bytes, sample_ms)
-        select g.at, 99, 1000000, 5
-        from generate_series(
-          date_trunc('minute', capataz.utc_now()) - interval '29 days',
-          date_trunc('minute', capataz.utc_now()) - interval '1 minute', interval '1 minute'
-        ) as g (at)
-        """
-    )
-    connection.execute("vacuum analyze")
-    connection.execute("checkpoint")
 
 
 def processor_ms(pid: int) -> float | None:
@@ -295,23 +189,11 @@ def reads_beside_work(dsn: str, seconds: int, plans: bool) -> None:
 
 def main() -> None:
     """Builds the big database and prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--robots", type=int, default=10_000_000, help="ended robots, with an execution each")
-    parser.add_argument("--queue", type=int, default=100_000, help="waiting robots")
-    parser.add_argument("--modules", type=int, default=10)
+    parser = big.arguments(__doc__)
     parser.add_argument("--repeats", type=int, default=10, help="runs of each job")
     parser.add_argument("--seconds", type=int, default=30, help="of claiming, twice, and of reading")
-    parser.add_argument("--plans", action="store_true", help="print the plan of each read")
-    parser.add_argument("--keep", action="store_true", help="leave the database for a look")
     given = parser.parse_args()
-    with common.database("capataz_bench_jobs", given.keep) as dsn:
-        with common.connect(dsn) as connection:
-            row = connection.execute("show server_version").fetchone()
-            print(
-                f"PostgreSQL {row[0] if row else '?'}, {given.robots:,} ended and {given.queue:,} waiting robots,"
-                f" {given.modules} modules"
-            )
-            build(connection, given.robots, given.queue, given.modules)
+    with big.database(given) as dsn:
         cost_of_jobs(dsn, given.repeats)
         claims_beside_jobs(dsn, given.seconds)
         reads_beside_work(dsn, given.seconds, given.plans)

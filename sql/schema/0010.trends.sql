@@ -157,7 +157,8 @@ create table capataz_ops.module_trend_hours (
   network_io_mb double precision not null,
   is_estimate boolean not null,
 
-  constraint module_trend_hours_pkey primary key (module_name, hour)
+  -- the most that ran at once in a month is read for each module: from the index alone
+  constraint module_trend_hours_pkey primary key (module_name, hour) include (in_flight_max)
 ) partition by range (hour);
 
 comment on table capataz_ops.module_trend_hours is

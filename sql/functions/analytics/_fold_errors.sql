@@ -10,6 +10,7 @@ create or replace function capataz_ops._fold_errors(p_limit integer)
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
+  set jit = off
 as $$
 declare
   v_moved integer;
@@ -23,16 +24,16 @@ begin
       for update skip locked
     ))
     returning d.*
-  ), messages as materialized (  -- the same text is told once
+  ), messages as materialized (  -- the same text is told once; no text and an empty one are the same
     select m.error_message, capataz_ops._fingerprint(m.error_message) as fingerprint
-    from (select distinct d.error_message from moved as d) as m
+    from (select distinct coalesce(d.error_message, '') as error_message from moved as d) as m
   ), summed as materialized (
     select
       d.module_name, d.hour::date as day, extract(hour from d.hour)::integer as hour, d.error_category,
       coalesce(d.step_category::text, '') as step_category, coalesce(d.step_name, '') as step_name, m.fingerprint,
       sum(d.sign) as error_count, max(d.execute_id) as last_execute_id, count(*) as deltas
     from moved as d
-    join messages as m on m.error_message is not distinct from d.error_message
+    join messages as m on m.error_message = coalesce(d.error_message, '')
     group by 1, 2, 3, 4, 5, 6, 7
   ), kinds as materialized (
     select
@@ -78,19 +79,11 @@ begin
       module_name, day, error_category, step_category, step_name, fingerprint, error_count, hour_counts, last_execute_id
     )
     select
-      h.module_name, h.day, h.error_category, h.step_category, h.step_name, h.fingerprint, sum(h.error_count),
-      array_agg(h.error_count order by h.hour), max(h.last_execute_id)
-    from (
-      select
-        n.module_name, n.day, n.error_category, n.step_category, n.step_name, n.fingerprint, g.hour,
-        coalesce(sum(n.error_count) filter (where n.hour = g.hour), 0)::bigint as error_count,
-        max(n.last_execute_id) as last_execute_id
-      from named as n
-      cross join generate_series(0, 23) as g (hour)
-      group by 1, 2, 3, 4, 5, 6, 7
-    ) as h
-    group by h.module_name, h.day, h.error_category, h.step_category, h.step_name, h.fingerprint
-    order by h.module_name, h.day, h.error_category, h.step_category, h.step_name, h.fingerprint
+      n.module_name, n.day, n.error_category, n.step_category, n.step_name, n.fingerprint, sum(n.error_count),
+      capataz_ops._by_hour(array_agg(n.hour), array_agg(n.error_count)), max(n.last_execute_id)
+    from named as n
+    group by n.module_name, n.day, n.error_category, n.step_category, n.step_name, n.fingerprint
+    order by n.module_name, n.day, n.error_category, n.step_category, n.step_name, n.fingerprint
     on conflict (module_name, day, error_category, step_category, step_name, fingerprint) do update set
       error_count = f.error_count + excluded.error_count,
       hour_counts = capataz_ops._add_hours(f.hour_counts, excluded.hour_counts),

@@ -9,6 +9,7 @@ create or replace function capataz_ops._fold_steps(p_limit integer)
   volatile
   security invoker
   set search_path = pg_catalog, pg_temp
+  set jit = off
 as $$
 declare
   v_moved integer;
@@ -25,7 +26,7 @@ begin
   ), summed as materialized (
     select
       d.module_name, d.hour::date as day, extract(hour from d.hour)::integer as hour, d.step_category, d.step_name,
-      sum(d.step_count) as step_count, sum(d.total_ms) as total_ms, max(d.max_ms) as max_ms, count(*) as deltas
+      sum(d.step_count)::bigint as step_count, sum(d.total_ms)::bigint as total_ms, max(d.max_ms) as max_ms, count(*) as deltas
     from moved as d
     group by 1, 2, 3, 4, 5
   ), names as materialized (
@@ -64,20 +65,12 @@ begin
       module_name, day, step_category, step_name, step_count, total_ms, max_ms, hour_counts, hour_ms
     )
     select
-      h.module_name, h.day, h.step_category, h.step_name, sum(h.step_count), sum(h.total_ms), max(h.max_ms),
-      array_agg(h.step_count order by h.hour), array_agg(h.total_ms order by h.hour)
-    from (
-      select
-        n.module_name, n.day, n.step_category, n.step_name, g.hour,
-        coalesce(sum(n.step_count) filter (where n.hour = g.hour), 0)::bigint as step_count,
-        coalesce(sum(n.total_ms) filter (where n.hour = g.hour), 0)::bigint as total_ms,
-        max(n.max_ms) as max_ms
-      from named as n
-      cross join generate_series(0, 23) as g (hour)
-      group by 1, 2, 3, 4, 5
-    ) as h
-    group by h.module_name, h.day, h.step_category, h.step_name
-    order by h.module_name, h.day, h.step_category, h.step_name
+      n.module_name, n.day, n.step_category, n.step_name, sum(n.step_count), sum(n.total_ms), max(n.max_ms),
+      capataz_ops._by_hour(array_agg(n.hour), array_agg(n.step_count)),
+      capataz_ops._by_hour(array_agg(n.hour), array_agg(n.total_ms))
+    from named as n
+    group by n.module_name, n.day, n.step_category, n.step_name
+    order by n.module_name, n.day, n.step_category, n.step_name
     on conflict (module_name, day, step_category, step_name) do update set
       step_count = f.step_count + excluded.step_count,
       total_ms = f.total_ms + excluded.total_ms,

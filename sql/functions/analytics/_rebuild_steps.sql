@@ -23,7 +23,7 @@ begin
   ), history as materialized (
     select
       h.module_name, h.ended_at::date as day, extract(hour from h.ended_at)::integer as hour,
-      coalesce(h.step_category, 'INIT') as step_category, h.step_name, sum(h.visits) as step_count, sum(h.duration_ms) as total_ms,
+      coalesce(h.step_category, 'INIT') as step_category, h.step_name, sum(h.visits)::bigint as step_count, sum(h.duration_ms)::bigint as total_ms,
       max(h.duration_ms / h.visits) as max_ms
     from (
       select
@@ -55,25 +55,17 @@ begin
     group by h.module_name, h.day, h.step_category, h.step_name
   ), fresh as materialized (
     select
-      g.module_name, g.day, g.step_category, g.step_name, sum(g.step_count)::bigint as step_count,
-      sum(g.total_ms)::bigint as total_ms, max(g.max_ms) as max_ms,
-      array_agg(g.step_count order by g.hour) as hour_counts, array_agg(g.total_ms order by g.hour) as hour_ms
-    from (
-      select
-        h.module_name, h.day, h.step_category, case when r.place <= 200 then h.step_name else '(other)' end as step_name, i.hour,
-        coalesce(sum(h.step_count) filter (where h.hour = i.hour), 0)::bigint as step_count,
-        coalesce(sum(h.total_ms) filter (where h.hour = i.hour), 0)::bigint as total_ms,
-        max(h.max_ms) as max_ms
-      from history as h
-      join ranked as r
-        on r.module_name = h.module_name
-        and r.day = h.day
-        and r.step_category = h.step_category
-        and r.step_name = h.step_name
-      cross join generate_series(0, 23) as i (hour)
-      group by 1, 2, 3, 4, 5
-    ) as g
-    group by g.module_name, g.day, g.step_category, g.step_name
+      h.module_name, h.day, h.step_category, case when r.place <= 200 then h.step_name else '(other)' end as step_name,
+      sum(h.step_count)::bigint as step_count, sum(h.total_ms)::bigint as total_ms, max(h.max_ms) as max_ms,
+      capataz_ops._by_hour(array_agg(h.hour), array_agg(h.step_count)) as hour_counts,
+      capataz_ops._by_hour(array_agg(h.hour), array_agg(h.total_ms)) as hour_ms
+    from history as h
+    join ranked as r
+      on r.module_name = h.module_name
+      and r.day = h.day
+      and r.step_category = h.step_category
+      and r.step_name = h.step_name
+    group by 1, 2, 3, 4
   ), stale as (
     delete from capataz_ops.step_days as d
     using days as y

@@ -112,20 +112,19 @@ begin
     select
       d.module_name, sum(d.n) / least(7, v_end - min(f.first_day)) as per_day, sum(d.n) as n, sum(d.ms) as ms,
       sum(d.waited_ms) / nullif(sum(d.waited), 0) as wait_ms,
-      max(p.n) as peak_n
+      (
+        select max(h.n)
+        from (
+          select sum(t.completed_count + t.failed_count) as n
+          from capataz_ops.type_hours as t
+          where t.module_name = d.module_name
+            and t.hour >= v_end - 7
+            and t.hour < v_end
+          group by t.hour
+        ) as h
+      ) as peak_n
     from days as d
     join firsts as f on f.module_name = d.module_name
-    cross join lateral (
-      select max(h.n) as n
-      from (
-        select sum(t.completed_count + t.failed_count) as n
-        from capataz_ops.type_hours as t
-        where t.module_name = d.module_name
-          and t.hour >= d.day
-          and t.hour < d.day + 1
-        group by t.hour
-      ) as h
-    ) as p
     where d.day >= v_end - 7
     group by d.module_name
   ), figures as (

@@ -16,6 +16,7 @@ create or replace function capataz.rebuild_derived()
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set jit = off
 as $$
 declare
   v_now constant timestamp := capataz.utc_now();
@@ -215,6 +216,7 @@ begin
         n.retried_count, n.waited_count, n.waited_ms, n.estimated_count, n.estimated_ms, n.estimated_actual_ms, n.cpu_ms,
         n.memory_mb_ms, n.disk_io_mb, n.network_io_mb, n.api_calls, n.api_ms
       from type_hour_counts as n
+      order by n.hour, n.robot_type  -- hours that are read together lie together
       on conflict (module_name, hour, robot_type) do update set
         completed_count = case when f.hour >= v_hours then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
         completed_ms = case when f.hour >= v_hours then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
@@ -259,6 +261,7 @@ begin
         n.retried_count, n.waited_count, n.waited_ms, n.estimated_count, n.estimated_ms, n.estimated_actual_ms, n.cpu_ms,
         n.memory_mb_ms, n.disk_io_mb, n.network_io_mb, n.api_calls, n.api_ms
       from type_day_counts as n
+      order by n.day, n.robot_type
       on conflict (module_name, day, robot_type) do update set
         completed_count = case when f.day > v_hours::date then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
         completed_ms = case when f.day > v_hours::date then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
