@@ -1,8 +1,8 @@
 """The big database that bench/analytics and bench/jobs read: built once (--keep), used again (--reuse).
 
-``--robots`` ended robots with an execution each over 400 days, in the order in which they ended (triggers off, secondary
-indexes made at the end), every tenth with 3 steps, every twentieth failed; ``--queue`` waiting ones; samples of 30 days as the
-sampler leaves them. Aggregates come from rebuild_derived.
+``--robots`` ended robots with an execution each over 400 days, in the order in which they ended (triggers off,
+secondary indexes made at the end), every tenth with 3 steps, every twentieth failed; ``--queue`` waiting ones; samples
+of 30 days as the sampler leaves them. Aggregates come from rebuild_derived.
 """
 
 from __future__ import annotations
