@@ -7,7 +7,8 @@ Usage: make bench ARGS='jobs -- --robots 10000000 --queue 1000000'
    day of an idle system: the sum is to stay below 2 % of one core.
 3. Claims and completes one robot at a time with a lock_timeout of 20 ms while every job runs again and again: a claim
    that waits longer for a lock fails, and is counted.
-4. Reads views and functions while 1,000 robots a second are worked: p50 and p99, target 100 ms (``--plans``: plans).
+4. Reads views and functions, and scrapes metrics, while 1,000 robots a second are worked: p50 and p99, target 100 ms
+   (``--plans``: plans).
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ import big
 import common
 import psycopg
 
+from capataz import metrics
+
 DAY = 86_400
 TICKS = 100.0  # of /proc/PID/stat a second, on Linux everywhere
+
+SCRAPE = "lines of capataz metrics"
 
 READS = {
     "view running": "select * from capataz.running",
@@ -43,6 +48,10 @@ READS = {
     "fleet_trend, a day": "select * from capataz.fleet_trend()",
     "list_jobs": "select * from capataz.list_jobs()",
     "system_health": "select * from capataz.system_health()",
+    "get_robot": "select * from capataz.get_robot('history_1')",
+    "explain_robot": "select * from capataz.explain_robot('queue_1')",
+    "report, daily": "select capataz.report('daily')",
+    "scrape of metrics": SCRAPE,
 }
 
 
@@ -154,12 +163,19 @@ def claims_beside_jobs(dsn: str, seconds: int) -> None:
 
 
 def reads_beside_work(dsn: str, seconds: int, plans: bool) -> None:
-    """Prints how long views and functions take while 1,000 robots a second are worked."""
-    load = threading.Thread(
-        target=common.pgbench,
-        args=(dsn, Path(__file__).resolve().parent / "work.sql", 2, seconds + 10),
-        kwargs={"rate": 50},
-    )
+    """Prints how long views, functions and a scrape take while 1,000 robots a second are worked."""
+    worked = [0.0]
+
+    def work() -> None:
+        script = Path(__file__).resolve().parent / "work.sql"
+        worked[0] = common.pgbench(dsn, script, 2, seconds + 10, rate=50)[0] * 20
+
+    def read(connection: psycopg.Connection[Any], query: str) -> int:
+        if query == SCRAPE:
+            return metrics.render(connection)[0].count(b"\n")
+        return len(connection.execute(query.encode()).fetchall())
+
+    load = threading.Thread(target=work)
     with common.connect(dsn) as connection:  # robots that run meanwhile
         connection.execute("select count(*) from capataz.claim_robots('Bench2', 1000, 'bench')")
     load.start()
@@ -168,23 +184,24 @@ def reads_beside_work(dsn: str, seconds: int, plans: bool) -> None:
     with common.connect(dsn) as connection:
         each = seconds / len(READS)
         for name, query in READS.items():
-            times = []
+            times: list[float] = []
             deadline = time.monotonic() + each
-            rows: list[Any] = []
+            rows = 0
             while time.monotonic() < deadline or len(times) < 20:
                 begun = time.monotonic()
-                rows = connection.execute(query.encode()).fetchall()
+                rows = read(connection, query)
                 times.append((time.monotonic() - begun) * 1000)
             times.sort()
             print(
-                f"{name:<28} {len(rows):>6} {statistics.median(times):>8.2f}"
+                f"{name:<28} {rows:>6} {statistics.median(times):>8.2f}"
                 f" {times[min(len(times) - 1, int(len(times) * 0.99))]:>8.2f} {times[-1]:>8.2f}",
                 flush=True,
             )
-            if plans:
+            if plans and query != SCRAPE:
                 for row in connection.execute(f"explain (analyze, buffers, costs off) {query}".encode()):
                     print("    " + row[0])
     load.join()
+    print(f"while {worked[0]:,.0f} robots/s were submitted, claimed and completed")
 
 
 def main() -> None:
