@@ -30,6 +30,7 @@ create or replace function capataz_ops._forecast(p_module_name text, p_now times
   set jit = off
 as $$
 declare
+  c_never constant double precision := 3153600000000::double precision;  -- ms: a hundred years
   v_settings record;
   v_rate record;
   v_types text[];
@@ -40,9 +41,10 @@ declare
   v_speed double precision;
   v_queue record;
 begin
-  select s.max_concurrency, s.sla_seconds into v_settings
-  from capataz_ops.module_settings as s
-  where s.module_name = p_module_name;
+  select s.max_concurrency, s.sla_seconds, m.is_active into v_settings
+  from capataz.module_registry as m
+  join capataz_ops.module_settings as s on s.module_name = m.module_name
+  where m.module_name = p_module_name;
   select r.busy, r.minutes, r.ended, r.arrivals into v_rate
   from capataz_ops._work_rate(p_module_name, p_now) as r;
 
@@ -238,12 +240,12 @@ begin
   ), predicted as (
     select
       q.robot_id, q.deadline, q.weight,
-      p_now + (
-        case when q.is_due then q.before_ms / v_speed else q.due_in_ms end + q.work_ms
+      -- at a speed that nobody knows: its own work at least
+      p_now + least(
+        case when q.is_due then coalesce(q.before_ms / nullif(v_speed, 0), 0) else q.due_in_ms end + q.work_ms, c_never
       ) * interval '1 millisecond' as ends_at
     from queued as q
     where q.deadline is not null
-      and v_speed > 0
   ), backlog as (
     select coalesce(sum(q.work_ms * q.weight), 0) as ms
     from queued as q
@@ -304,6 +306,11 @@ begin
   if waiting > 0 and coalesce(v_module_work, 0) = 0 and v_queue.backlog_ms = 0 then  -- nothing is known of what they take
     empty_seconds := null;
     done_seconds := null;
+  end if;
+  if waiting > 0 and not v_settings.is_active then  -- what waits is not claimed
+    empty_seconds := null;
+    done_seconds := null;
+    basis := 'the module is not active';
   end if;
   late_count := coalesce(v_queue.late, 0) + v_running.late;
   late_robot_ids := (coalesce(v_running.late_ids, '{}') || coalesce(v_queue.late_ids, '{}'))[1:20];

@@ -1,7 +1,7 @@
 -- capataz_ops._rebuild_errors() -> void
 --
 -- Recomputes error_days from FAILED executions. Days of which history shows fewer than are known (they were purged) stay as they
--- are, all of a module and day together; the last two days are those of history.
+-- are, all of a module and day together; the last two days are those of history, save what a purge may have taken.
 -- Locks:  one row of walks: no fold is under way. Writes: error_days, error_deltas. Raises: nothing.
 create or replace function capataz_ops._rebuild_errors()
   returns void
@@ -12,7 +12,8 @@ create or replace function capataz_ops._rebuild_errors()
   set jit = off
 as $$
 declare
-  v_today constant date := capataz.utc_now()::date;
+  v_now constant timestamp := capataz.utc_now();
+  v_today constant date := v_now::date;
 begin
   perform from capataz_ops.walks as w where w.walk_name = 'fold_analytics' for no key update;
   delete from capataz_ops.error_days as d
@@ -22,6 +23,15 @@ begin
   -- the days that history knows become deltas again: one place folds them (_fold_errors)
   with gone as (
     delete from capataz_ops.error_deltas
+  ), whole as materialized (  -- the first day that is that of history, whatever is known
+    select
+      m.module_name,
+      case
+        when s.retention_days is null then v_today - 1
+        else greatest(capataz_ops._purged_before(s.retention_days, v_now)::date + 1, v_today - 1)
+      end as day
+    from capataz.module_registry as m
+    left join capataz_ops.module_settings as s on s.module_name = m.module_name
   ), history as materialized (
     select
       e.module_name, e.completed_at::date as day, date_trunc('hour', e.completed_at) as hour,
@@ -37,7 +47,8 @@ begin
       from history as h
       group by h.module_name, h.day
     ) as m (module_name, day, n)
-    where m.day >= v_today - 1
+    join whole as w on w.module_name = m.module_name
+    where m.day >= w.day
        or m.n >= coalesce((
             select sum(d.error_count)
             from capataz_ops.error_days as d
@@ -46,7 +57,7 @@ begin
           ), 0)
   ), stale as (
     delete from capataz_ops.error_days as d
-    where d.day >= v_today - 1
+    where exists (select from whole as w where w.module_name = d.module_name and d.day >= w.day)
        or exists (select from days as y where y.module_name = d.module_name and y.day = d.day)
   )
   insert into capataz_ops.error_deltas (

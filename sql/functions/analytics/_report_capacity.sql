@@ -64,7 +64,7 @@ begin
     select
       h.hour,
       sum(h.completed_count + h.failed_count) as ended,
-      sum(h.completed_ms) as completed_ms
+      sum(h.completed_ms + h.failed_ms) as ended_ms
     from capataz_ops._ended_hours(p_from, p_to) as h
     group by h.hour
     order by ended desc, h.hour
@@ -95,7 +95,7 @@ begin
       select jsonb_build_object(
         'hour', k.hour,
         'ended', k.ended,
-        'at_work', round(k.completed_ms / 3600000.0, 2)
+        'at_work', round(k.ended_ms / 3600000.0, 2)
       )
       from peak as k
     ),

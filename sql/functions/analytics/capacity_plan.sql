@@ -103,7 +103,7 @@ begin
       o.module_name, min(o.first_day) as first_day, count(*)::integer as n,
       case when count(*) >= 14 then regr_slope(o.y, o.x) end as slope,
       case when count(*) >= 14 then regr_intercept(o.y, o.x) end as intercept,
-      regr_r2(o.y, o.x) as r2,
+      case when count(*) >= 14 then regr_r2(o.y, o.x) end as r2,
       regr_avgx(o.y, o.x) as mean_x, regr_sxx(o.y, o.x) as sxx,
       greatest(regr_syy(o.y, o.x) - power(regr_sxy(o.y, o.x), 2) / nullif(regr_sxx(o.y, o.x), 0), 0) as residual
     from observed as o
@@ -184,7 +184,7 @@ begin
     round(p.r2::numeric, 4),
     p.slope - p.half_slope > 0,
     round(p.forecast::numeric, 2),
-    round(greatest(p.forecast - p.half_forecast, 0)::numeric, 2),
+    case when p.half_forecast is not null then round(greatest(p.forecast - p.half_forecast, 0)::numeric, 2) end,
     round((p.forecast + p.half_forecast)::numeric, 2),
     round((
       select coalesce(sum(

@@ -8,7 +8,7 @@
 -- was first due, else never. past_count, past_error: forecasts of the last 7 days that could be compared, and by how many percent
 -- they were off on average (the mean absolute percentage error). is_estimate: only the head of the queue was read.
 -- p_module_name: null for all modules that the caller may reach in which due robots wait: as last stored (store_forecasts: up
--- to 10 minutes old, see forecast_at); up to 5 modules of which nothing is stored are reckoned now.
+-- to 10 minutes old, see forecast_at; now at the earliest); up to 5 modules of which nothing is stored are reckoned now.
 -- Locks: none. Writes: nothing. Raises: RB400 bad name, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.queue_forecast(p_module_name text default null)
   returns table (
@@ -93,8 +93,8 @@ begin
   select
     f.module_name::varchar(100), f.made_at, f.waiting, f.not_due, f.in_flight, round(f.busy::numeric, 2),
     round(f.arrivals_per_minute::numeric, 2),
-    case when f.empty_seconds < 3153600000 then f.made_at + f.empty_seconds * interval '1 second' end,
-    case when f.done_seconds < 3153600000 then f.made_at + f.done_seconds * interval '1 second' end,
+    case when f.empty_seconds < 3153600000 then greatest(f.made_at + f.empty_seconds * interval '1 second', v_now) end,
+    case when f.done_seconds < 3153600000 then greatest(f.made_at + f.done_seconds * interval '1 second', v_now) end,
     f.basis, f.late_count, f.late_robot_ids, p.past_count, p.past_error, f.is_estimate
   from forecasts as f
   cross join lateral (

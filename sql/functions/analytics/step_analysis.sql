@@ -3,8 +3,9 @@
 -- Where time goes (specification 4.2: bottlenecks by step category): the last 7 days, today included, per module, category and
 -- name of step. share: percent of the time that the module's executions took; category_share: the same for all steps of the
 -- category. change: percent by which a step takes longer on average than in the 7 days before. is_bottleneck: the step of
--- the module in which most time went. A row without category and name is time in no step. Steps count when they end, also
--- those of attempts that failed; as of the last fold_analytics (a minute).
+-- the module in which most time went. A row without category and name is time in no step, of a module that names steps. Steps
+-- count when they end, whatever becomes of the attempt: failed, cancelled or still under way; as of the last
+-- fold_analytics (a minute).
 -- Locks: none. Writes: nothing. Raises: RB401, RB403.
 create or replace function capataz.step_analysis()
   returns table (

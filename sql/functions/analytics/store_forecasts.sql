@@ -50,7 +50,7 @@ begin
     and (
       s.empty_at is not null
       or s.is_empty_now
-      or q.made_at < v_now - greatest(interval '24 hours', 2 * q.forecast_seconds * interval '1 second')
+      or q.made_at < v_now - greatest(interval '24 hours', 2 * least(q.forecast_seconds, 3153600000) * interval '1 second')
     );
 
   insert into capataz_ops.queue_forecasts as q (

@@ -51,10 +51,16 @@ begin
   for v_range in
     select t.robot_type, p.priority, s.status
     from (
-      select distinct u.robot_type
+      -- what it supports, and what it did once
+      select u.robot_type
       from capataz_ops.module_settings as s
       join capataz.module_registry as m on m.module_name = s.module_name
       cross join unnest(m.supported_robot_types) as u (robot_type)
+      where s.retention_days is not null
+      union
+      select d.robot_type
+      from capataz_ops.module_settings as s
+      join capataz_ops.type_days as d on d.module_name = s.module_name
       where s.retention_days is not null
     ) as t
     cross join unnest(enum_range(null::capataz.priority_enum)) as p (priority)
@@ -109,7 +115,7 @@ begin
           and r.created_at > (v_position ->> 3)::timestamp
           and r.created_at <= v_batch.last_created_at
           and s.retention_days is not null
-          and r.completed_at < v_now - greatest(make_interval(days => s.retention_days), interval '26 hours')
+          and r.completed_at < capataz_ops._purged_before(s.retention_days, v_now)
         limit 5000
         for update of r skip locked
       ) as h;

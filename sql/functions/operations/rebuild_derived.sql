@@ -1,8 +1,9 @@
 -- capataz.rebuild_derived() -> void
 --
 -- Recomputes derived state: from the three core tables settings, minutes of the last 48 hours, windows, histograms of
--- 8 days, hours and days per robot type of a year, steps and errors of 400 days, and permits; from the health checks, which are kept for 48 hours, their counts per minute. Totals cannot be
--- recomputed once history is purged: each becomes the greater of what is known and what history shows. A FAILED
+-- 8 days, hours and days per robot type of a year, steps and errors of 400 days, and permits; from the health checks, which
+-- are kept for 48 hours, their counts per minute. Where history may have been purged it cannot tell: totals, hours and days of
+-- more than 48 hours ago, and all before a module's retention_days become the greater of what is known and what history shows. A FAILED
 -- execution whose worker was not answered counts as retried where its robot has a later execution, or is RETRYING.
 -- Robots that are PROCESSING without an execution (it was truncated away) become PENDING. Claims go on meanwhile;
 -- completions that commit during the call are counted once.
@@ -24,6 +25,8 @@ declare
   v_hours constant timestamp := date_trunc('hour', v_now) - interval '48 hours';
   v_days constant timestamp := date_trunc('day', v_now) - interval '8 days';
   v_year constant timestamp := date_trunc('hour', v_now) - interval '366 days';
+  v_purged timestamp;  -- a purge may have taken what ended before
+  v_whole timestamp;   -- minutes, hours and days from here on are those of history
   v_module record;
 begin
   -- robots whose execution disappeared: nothing else would ever end them
@@ -62,11 +65,16 @@ begin
   order by m.module_name;
 
   for v_module in
-    select m.module_name
+    select m.module_name, s.retention_days
     from capataz.module_registry as m
+    left join capataz_ops.module_settings as s on s.module_name = m.module_name
     order by m.module_name
-    for no key update
+    for no key update of m
   loop
+    v_purged := date_trunc('hour', capataz_ops._purged_before(v_module.retention_days, v_now)) + interval '1 hour';
+    v_whole := greatest(v_hours, v_purged);
+    perform capataz_ops._trim_module(v_module.module_name);  -- hours that this call counts by the day are in their day
+
     -- the deltas that are visible and the history are read with one snapshot: what commits later is in neither
     with gone as (
       delete from capataz_ops.module_deltas as d
@@ -174,6 +182,7 @@ begin
     ), old_type_minutes as (
       delete from capataz_ops.type_minutes as f
       where f.module_name = v_module.module_name
+        and f.minute >= v_whole
         and not exists (select from type_counts as n where n.robot_type = f.robot_type and n.minute = f.minute)
     ), new_type_minutes as (
       insert into capataz_ops.type_minutes as f (
@@ -183,9 +192,9 @@ begin
       from type_counts as n
       where n.minute >= v_minutes
       on conflict (module_name, minute, robot_type) do update set
-        completed_count = excluded.completed_count,
-        completed_ms = excluded.completed_ms,
-        failed_count = excluded.failed_count
+        completed_count = case when f.minute >= v_whole then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
+        completed_ms = case when f.minute >= v_whole then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
+        failed_count = case when f.minute >= v_whole then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end
     ), type_hour_counts as materialized (
       select
         n.robot_type, date_trunc('hour', n.minute) as hour,
@@ -202,10 +211,9 @@ begin
     ), old_type_hours as (
       delete from capataz_ops.type_hours as f
       where f.module_name = v_module.module_name
-        and f.hour >= v_hours
+        and f.hour >= v_whole
         and not exists (select from type_hour_counts as n where n.robot_type = f.robot_type and n.hour = f.hour)
     ), new_type_hours as (
-      -- hours of before may have been purged: each keeps the greater of what is known and what history shows
       insert into capataz_ops.type_hours as f (
         module_name, robot_type, hour, completed_count, completed_ms, failed_count, failed_ms, retried_count,
         waited_count, waited_ms, estimated_count, estimated_ms, estimated_actual_ms, cpu_ms, memory_mb_ms, disk_io_mb,
@@ -218,22 +226,22 @@ begin
       from type_hour_counts as n
       order by n.hour, n.robot_type  -- hours that are read together lie together
       on conflict (module_name, hour, robot_type) do update set
-        completed_count = case when f.hour >= v_hours then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
-        completed_ms = case when f.hour >= v_hours then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
-        failed_count = case when f.hour >= v_hours then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
-        failed_ms = case when f.hour >= v_hours then excluded.failed_ms else greatest(f.failed_ms, excluded.failed_ms) end,
-        retried_count = case when f.hour >= v_hours then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
-        waited_count = case when f.hour >= v_hours then excluded.waited_count else greatest(f.waited_count, excluded.waited_count) end,
-        waited_ms = case when f.hour >= v_hours then excluded.waited_ms else greatest(f.waited_ms, excluded.waited_ms) end,
-        estimated_count = case when f.hour >= v_hours then excluded.estimated_count else greatest(f.estimated_count, excluded.estimated_count) end,
-        estimated_ms = case when f.hour >= v_hours then excluded.estimated_ms else greatest(f.estimated_ms, excluded.estimated_ms) end,
-        estimated_actual_ms = case when f.hour >= v_hours then excluded.estimated_actual_ms else greatest(f.estimated_actual_ms, excluded.estimated_actual_ms) end,
-        cpu_ms = case when f.hour >= v_hours then excluded.cpu_ms else greatest(f.cpu_ms, excluded.cpu_ms) end,
-        memory_mb_ms = case when f.hour >= v_hours then excluded.memory_mb_ms else greatest(f.memory_mb_ms, excluded.memory_mb_ms) end,
-        disk_io_mb = case when f.hour >= v_hours then excluded.disk_io_mb else greatest(f.disk_io_mb, excluded.disk_io_mb) end,
-        network_io_mb = case when f.hour >= v_hours then excluded.network_io_mb else greatest(f.network_io_mb, excluded.network_io_mb) end,
-        api_calls = case when f.hour >= v_hours then excluded.api_calls else greatest(f.api_calls, excluded.api_calls) end,
-        api_ms = case when f.hour >= v_hours then excluded.api_ms else greatest(f.api_ms, excluded.api_ms) end
+        completed_count = case when f.hour >= v_whole then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
+        completed_ms = case when f.hour >= v_whole then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
+        failed_count = case when f.hour >= v_whole then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
+        failed_ms = case when f.hour >= v_whole then excluded.failed_ms else greatest(f.failed_ms, excluded.failed_ms) end,
+        retried_count = case when f.hour >= v_whole then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
+        waited_count = case when f.hour >= v_whole then excluded.waited_count else greatest(f.waited_count, excluded.waited_count) end,
+        waited_ms = case when f.hour >= v_whole then excluded.waited_ms else greatest(f.waited_ms, excluded.waited_ms) end,
+        estimated_count = case when f.hour >= v_whole then excluded.estimated_count else greatest(f.estimated_count, excluded.estimated_count) end,
+        estimated_ms = case when f.hour >= v_whole then excluded.estimated_ms else greatest(f.estimated_ms, excluded.estimated_ms) end,
+        estimated_actual_ms = case when f.hour >= v_whole then excluded.estimated_actual_ms else greatest(f.estimated_actual_ms, excluded.estimated_actual_ms) end,
+        cpu_ms = case when f.hour >= v_whole then excluded.cpu_ms else greatest(f.cpu_ms, excluded.cpu_ms) end,
+        memory_mb_ms = case when f.hour >= v_whole then excluded.memory_mb_ms else greatest(f.memory_mb_ms, excluded.memory_mb_ms) end,
+        disk_io_mb = case when f.hour >= v_whole then excluded.disk_io_mb else greatest(f.disk_io_mb, excluded.disk_io_mb) end,
+        network_io_mb = case when f.hour >= v_whole then excluded.network_io_mb else greatest(f.network_io_mb, excluded.network_io_mb) end,
+        api_calls = case when f.hour >= v_whole then excluded.api_calls else greatest(f.api_calls, excluded.api_calls) end,
+        api_ms = case when f.hour >= v_whole then excluded.api_ms else greatest(f.api_ms, excluded.api_ms) end
     ), type_day_counts as materialized (
       select
         n.robot_type, n.hour::date as day,
@@ -248,7 +256,7 @@ begin
     ), old_type_days as (
       delete from capataz_ops.type_days as f
       where f.module_name = v_module.module_name
-        and f.day > v_hours::date
+        and f.day > v_whole::date
         and not exists (select from type_day_counts as n where n.robot_type = f.robot_type and n.day = f.day)
     ), new_type_days as (
       insert into capataz_ops.type_days as f (
@@ -263,22 +271,22 @@ begin
       from type_day_counts as n
       order by n.day, n.robot_type
       on conflict (module_name, day, robot_type) do update set
-        completed_count = case when f.day > v_hours::date then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
-        completed_ms = case when f.day > v_hours::date then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
-        failed_count = case when f.day > v_hours::date then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
-        failed_ms = case when f.day > v_hours::date then excluded.failed_ms else greatest(f.failed_ms, excluded.failed_ms) end,
-        retried_count = case when f.day > v_hours::date then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
-        waited_count = case when f.day > v_hours::date then excluded.waited_count else greatest(f.waited_count, excluded.waited_count) end,
-        waited_ms = case when f.day > v_hours::date then excluded.waited_ms else greatest(f.waited_ms, excluded.waited_ms) end,
-        estimated_count = case when f.day > v_hours::date then excluded.estimated_count else greatest(f.estimated_count, excluded.estimated_count) end,
-        estimated_ms = case when f.day > v_hours::date then excluded.estimated_ms else greatest(f.estimated_ms, excluded.estimated_ms) end,
-        estimated_actual_ms = case when f.day > v_hours::date then excluded.estimated_actual_ms else greatest(f.estimated_actual_ms, excluded.estimated_actual_ms) end,
-        cpu_ms = case when f.day > v_hours::date then excluded.cpu_ms else greatest(f.cpu_ms, excluded.cpu_ms) end,
-        memory_mb_ms = case when f.day > v_hours::date then excluded.memory_mb_ms else greatest(f.memory_mb_ms, excluded.memory_mb_ms) end,
-        disk_io_mb = case when f.day > v_hours::date then excluded.disk_io_mb else greatest(f.disk_io_mb, excluded.disk_io_mb) end,
-        network_io_mb = case when f.day > v_hours::date then excluded.network_io_mb else greatest(f.network_io_mb, excluded.network_io_mb) end,
-        api_calls = case when f.day > v_hours::date then excluded.api_calls else greatest(f.api_calls, excluded.api_calls) end,
-        api_ms = case when f.day > v_hours::date then excluded.api_ms else greatest(f.api_ms, excluded.api_ms) end
+        completed_count = case when f.day > v_whole::date then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
+        completed_ms = case when f.day > v_whole::date then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
+        failed_count = case when f.day > v_whole::date then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
+        failed_ms = case when f.day > v_whole::date then excluded.failed_ms else greatest(f.failed_ms, excluded.failed_ms) end,
+        retried_count = case when f.day > v_whole::date then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
+        waited_count = case when f.day > v_whole::date then excluded.waited_count else greatest(f.waited_count, excluded.waited_count) end,
+        waited_ms = case when f.day > v_whole::date then excluded.waited_ms else greatest(f.waited_ms, excluded.waited_ms) end,
+        estimated_count = case when f.day > v_whole::date then excluded.estimated_count else greatest(f.estimated_count, excluded.estimated_count) end,
+        estimated_ms = case when f.day > v_whole::date then excluded.estimated_ms else greatest(f.estimated_ms, excluded.estimated_ms) end,
+        estimated_actual_ms = case when f.day > v_whole::date then excluded.estimated_actual_ms else greatest(f.estimated_actual_ms, excluded.estimated_actual_ms) end,
+        cpu_ms = case when f.day > v_whole::date then excluded.cpu_ms else greatest(f.cpu_ms, excluded.cpu_ms) end,
+        memory_mb_ms = case when f.day > v_whole::date then excluded.memory_mb_ms else greatest(f.memory_mb_ms, excluded.memory_mb_ms) end,
+        disk_io_mb = case when f.day > v_whole::date then excluded.disk_io_mb else greatest(f.disk_io_mb, excluded.disk_io_mb) end,
+        network_io_mb = case when f.day > v_whole::date then excluded.network_io_mb else greatest(f.network_io_mb, excluded.network_io_mb) end,
+        api_calls = case when f.day > v_whole::date then excluded.api_calls else greatest(f.api_calls, excluded.api_calls) end,
+        api_ms = case when f.day > v_whole::date then excluded.api_ms else greatest(f.api_ms, excluded.api_ms) end
     ), minutes as materialized (
       select
         u.minute, sum(u.completed) as completed_count, sum(u.completed_ms) as completed_ms, sum(u.failed) as failed_count,
@@ -319,6 +327,7 @@ begin
     ), old_minutes as (
       delete from capataz_ops.module_minutes as f
       where f.module_name = v_module.module_name
+        and f.minute >= v_whole
         and not exists (select from minutes as n where n.minute = f.minute)
     ), new_minutes as (
       insert into capataz_ops.module_minutes as f (
@@ -329,12 +338,12 @@ begin
         n.failed_checks
       from minutes as n
       on conflict (module_name, minute) do update set
-        completed_count = excluded.completed_count,
-        completed_ms = excluded.completed_ms,
-        failed_count = excluded.failed_count,
-        retried_count = excluded.retried_count,
-        good_checks = excluded.good_checks,
-        failed_checks = excluded.failed_checks
+        completed_count = case when f.minute >= v_whole then excluded.completed_count else greatest(f.completed_count, excluded.completed_count) end,
+        completed_ms = case when f.minute >= v_whole then excluded.completed_ms else greatest(f.completed_ms, excluded.completed_ms) end,
+        failed_count = case when f.minute >= v_whole then excluded.failed_count else greatest(f.failed_count, excluded.failed_count) end,
+        retried_count = case when f.minute >= v_whole then excluded.retried_count else greatest(f.retried_count, excluded.retried_count) end,
+        good_checks = case when f.minute >= v_whole then excluded.good_checks else greatest(f.good_checks, excluded.good_checks) end,
+        failed_checks = case when f.minute >= v_whole then excluded.failed_checks else greatest(f.failed_checks, excluded.failed_checks) end
     ), buckets as materialized (
       select v.measure, p.period, p.period_start, capataz_ops._bucket(v.value) as bucket, count(*) as bucket_count
       from capataz.robot_execute as e
@@ -353,6 +362,7 @@ begin
     ), old_buckets as (
       delete from capataz_ops.module_histograms as h
       where h.module_name = v_module.module_name
+        and h.period_start >= v_purged
         and not exists (
           select
           from buckets as n
@@ -366,7 +376,7 @@ begin
       select v_module.module_name, n.measure, n.period, n.period_start, n.bucket, n.bucket_count
       from buckets as n
       on conflict (module_name, measure, period, period_start, bucket) do update set
-        bucket_count = excluded.bucket_count
+        bucket_count = case when h.period_start >= v_purged then excluded.bucket_count else greatest(h.bucket_count, excluded.bucket_count) end
     )
     update capataz_ops.module_state as s
     set processed_count = greatest(

@@ -20,6 +20,7 @@ declare
   v_module record;
   v_trimmed integer := 0;
 begin
+  perform capataz.roll_up_trends();  -- after a long gap there may be samples that are in no hour yet
   perform capataz_ops._make_partition('module_trends', v_tomorrow, v_tomorrow + interval '1 day');
   perform capataz_ops._drop_partitions('module_trends', date_trunc('day', v_now) - interval '30 days');
   perform capataz_ops._drop_partitions('module_trend_hours', date_trunc('month', v_now) - interval '1 year');

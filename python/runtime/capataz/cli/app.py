@@ -930,7 +930,7 @@ def report(
     form: Annotated[
         str | None, typer.Option("--format", help="html, md or json. Default: as the file is named, else md.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it to this file.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it to this file; - is standard output.")] = None,
     dsn: Dsn = None,
 ) -> None:
     """Show the report of a day, week or month, or write it to one self-contained file."""
@@ -949,7 +949,7 @@ def report(
         fail(f"HTML needs {error.name}", hint="pip install 'capataz[reports]', or choose --format md")
     except ValueError as error:
         fail(str(error), hint="Upgrade this client.")
-    if out is None:
+    if out is None or str(out) == "-":
         sys.stdout.write(text)
         sys.stdout.flush()
         return

@@ -1,6 +1,6 @@
 -- The backlog is counted in work: each robot takes what its type takes, or its estimate.
 begin;
-select plan(14);
+select plan(20);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 select capataz_test.module('M', '{"sla_seconds": 300}', array['T', 'LONG']) as m \gset
 select is_empty('select * from capataz.queue_forecast()', 'nothing waits');
@@ -53,6 +53,30 @@ select capataz_test.robots('M', 2, '{"available_at": "2026-03-10T20:00:00"}');
 select is((select not_due from capataz.queue_forecast('M')), 2::bigint, 'what falls due later');
 select cmp_ok((select empty_at from capataz.queue_forecast('M')), '<', timestamp '2026-03-10 14:00:00', 'is no part of the backlog');
 select throws_ok($$select * from capataz.queue_forecast('nobody')$$, 'RB404', null, 'unknown module');
+
+-- a stored forecast whose time has passed says now
+select capataz.store_forecasts();
+select capataz_test.advance('9 minutes');
+select cmp_ok((select empty_at from capataz.queue_forecast()), '>=', capataz.utc_now(), 'empty at a time to come');
+
+-- estimates that no clock can hold
+select capataz_test.module('M', '{"sla_seconds": 300}', array['T', 'LONG', 'NEVER']) as m \gset
+select capataz_test.robots('M', 80, '{"robot_type": "NEVER", "estimated_duration_minutes": 2147483647, "priority": "LOW"}');
+select cmp_ok((select late_count from capataz.queue_forecast('M')), '>=', 80::bigint, 'robots that take thousands of years are late');
+select is((select empty_at from capataz.queue_forecast('M')), null::timestamp, 'and the backlog is never empty');
+select capataz.store_forecasts(), capataz_test.advance('1 minute'), capataz.store_forecasts();
+
+-- a module that has stopped, and one that never began, are late all the same
+select capataz.deactivate_module('M');
+select results_eq(
+  $$select empty_at, basis from capataz.queue_forecast('M')$$, $$values (null::timestamp, 'the module is not active')$$,
+  'what waits at a module that is not active waits on'
+);
+select capataz_test.module('N', '{"sla_seconds": 300}') as m \gset
+select capataz_test.robots('N', 10);
+select is((select late_count from capataz.queue_forecast('N')), 0::bigint, 'nothing is known of N, and nothing is late yet');
+select capataz_test.advance('1 hour');
+select is((select late_count from capataz.queue_forecast('N')), 10::bigint, 'ten are');
 
 select * from finish();
 rollback;
