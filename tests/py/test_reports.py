@@ -332,6 +332,10 @@ def test_the_command_writes_one_file(week: tuple[Connection, list[Any]], run: Ru
     connection.execute("delete from capataz.robot_execute")
     run("report", "weekly", "--date", "2026-03-12", "--format", "html", "--out", str(out))
     assert out.read_text() == first
+    assert (
+        json.loads(run("report", "daily", "--date", "2026-03-12", "--format", "json", "--out", "-").stdout)["kind"]
+        == "daily"
+    )
     assert json.loads(run("report", "daily", "--date", "2026-03-12", "--format", "json").stdout)["kind"] == "daily"
     assert run("report", "daily", "--date", "2026-03-12").stdout.startswith("# Daily report: Thursday, 12 March 2026")
     assert "The period is not over" in run("report", "weekly", "--date", "today").stdout

@@ -1,6 +1,6 @@
 -- Windows need no reset; what has left them is dropped, trends by whole partitions; tomorrow's partition is there in time.
 begin;
-select plan(9);
+select plan(10);
 select capataz_test.set_clock('2026-03-10 23:59:00');
 
 select capataz_test.module('A') as m \gset
@@ -19,6 +19,9 @@ select isnt_empty($$select from capataz_ops.type_hours where module_name = 'A'$$
 select capataz_test.advance('30 days');
 select capataz.trim_windows();
 select is(to_regclass('capataz_ops.module_trends_20260310'), null, 'samples of a day go at once, after 30 days');
+select isnt_empty(
+  $$select from capataz_ops.fleet_trend_hours where hour = '2026-03-10 23:00'$$, 'once they are part of their hour, whoever else ran'
+);
 
 select * from finish();
 rollback;
