@@ -62,9 +62,9 @@ _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _FORWARDED: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 _SET_UP: Final = """\
-The dashboard's role reads and does nothing else:
-  create role capataz_dashboard login in role capataz_viewer;
-  \\password capataz_dashboard"""
+Its role reads and does nothing else:
+  create role capataz_{what} login in role capataz_viewer;
+  \\password capataz_{what}"""
 
 _ROLE: Final = """
 select
@@ -106,14 +106,14 @@ class DashboardSettings:
             raise ValueError(f"the dashboard's password must have {SHORTEST_PASSWORD} characters or more")
 
 
-async def check_role(dsn: str) -> str:
-    """Connect once and look whether this role may read for a dashboard; return its name.
+async def check_role(dsn: str, what: str = "dashboard") -> str:
+    """Connect once and look whether this role may read for a dashboard, or for metrics; return its name.
 
     Raises:
         CapatazError: it must not, or there is nothing to see.
         psycopg.OperationalError: the database cannot be reached.
     """
-    options = connect_options(dsn, application_name="capataz dashboard")
+    options = connect_options(dsn, application_name=f"capataz {what}")
     async with await psycopg.AsyncConnection.connect(dsn, row_factory=tuple_row, **options) as connection:
         row = await (await connection.execute(_ROLE.encode())).fetchone()
         assert row is not None
@@ -127,15 +127,15 @@ async def check_role(dsn: str) -> str:
     too_much += [f"a member of {name}" for name in groups if name in ("capataz_owner", "capataz_admin")]
     if too_much:
         raise Forbidden(
-            f'the dashboard must not run as "{role}": it is {" and ".join(too_much)}',
-            detail="Whoever opens the dashboard would read with these rights.",
-            hint=_SET_UP,
+            f'the {what} must not run as "{role}": it is {" and ".join(too_much)}',
+            detail=f"Whoever sees the {what} would read with these rights.",
+            hint=_SET_UP.format(what=what),
         )
     if not {"capataz_viewer", "capataz_operator"} & set(groups):
         raise Forbidden(
-            f'the dashboard cannot run as "{role}": it is a member of neither capataz_viewer nor capataz_operator',
+            f'the {what} cannot run as "{role}": it is a member of neither capataz_viewer nor capataz_operator',
             detail=f"It is a member of {', '.join(groups)}." if groups else None,
-            hint=_SET_UP,
+            hint=_SET_UP.format(what=what),
         )
     return str(role)
 
