@@ -46,12 +46,13 @@ WAITING: Final = 100  # requests that wait for a connection
 KEPT: Final = 200  # answers that are kept
 FRESH_SECONDS: Final = 1.0
 TREND_SECONDS: Final = 10.0
+OUTLOOK_SECONDS: Final = 55.0  # pages ask every minute, whoever looks
 
 _FOLDER: Final = Path(__file__).parent / "ui"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _FILES: Final = (
     *("style.css", "icon.svg", "app.js", "api.js", "charts.js", "dom.js", "actions.js", "theme.js", "sign-in.js"),
-    *("fleet.js", "module.js", "robot.js", "batch.js", "lists.js"),
+    *("fleet.js", "module.js", "robot.js", "batch.js", "lists.js", "outlook.js"),
     *("vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"),
 )
 _POLICY: Final = (
@@ -176,6 +177,37 @@ join (
 ) as k on k.module_name = e.module_name
 order by e.module_name, e.hour"""
 
+# The modules with most trouble ahead; what they are of all is said beside them
+_FORECAST: Final = """
+select f.module_name, f.forecast_at, f.waiting, f.not_due, f.in_flight, f.busy, f.arrivals_per_minute, f.empty_at,
+  f.done_at, f.basis, f.late_count, f.late_robot_ids[1:5] as late_robot_ids, f.past_count, f.past_error, f.is_estimate,
+  count(*) over () as all_modules, sum(f.late_count) over () as all_late,
+  count(*) filter (where f.empty_at is null) over () as all_endless
+from capataz.queue_forecast(%(module)s) as f
+order by f.late_count desc, f.empty_at desc nulls first, f.waiting desc, f.module_name
+limit 8"""
+
+# No text of a message: a fingerprint, and a robot with whom whoever may read it finds the text
+_PATTERNS: Final = """
+select p.module_name, p.error_category, p.step_name, p.fingerprint, p.error_count, p.previous_count, p.change,
+  p.peak_hour, p.hour_counts, e.robot_id as example_robot_id,
+  round(100.0 * p.error_count / nullif(p.total, 0), 1) as share, p.all_new, p.all_growing, p.all_vanished
+from (
+  select a.*, sum(a.error_count) over () as total,
+    count(*) filter (where a.change = 'new') over () as all_new,
+    count(*) filter (where a.change = 'growing') over () as all_growing,
+    count(*) filter (where a.change = 'vanished') over () as all_vanished
+  from capataz.error_patterns(capataz.utc_now() - interval '24 hours', null) as a
+  where %(module)s::text is null
+     or a.module_name = %(module)s
+  order by array_position(array['new', 'growing', 'steady', 'shrinking', 'vanished'], a.change),
+    a.error_count desc, a.previous_count desc, a.module_name, a.fingerprint
+  limit 8
+) as p
+left join capataz.robot_execute as e on e.execute_id = p.example_execute_id
+order by array_position(array['new', 'growing', 'steady', 'shrinking', 'vanished'], p.change),
+  p.error_count desc, p.previous_count desc, p.module_name, p.fingerprint"""
+
 _ROBOT: Final = """
 select r.robot_id, r.robot_type, r.status, r.module_name, r.priority, r.processing_time_ms, r.processing_tier,
   r.cache_hit, r.resource_usage_mb, r.retry_count, r.retry_limit, r.error_category, r.last_error_at,
@@ -249,6 +281,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         {"module": False},
         TREND_SECONDS,
     ),
+    "outlook": Source((_NOW, ("forecast", _FORECAST), ("patterns", _PATTERNS)), {"module": False}, OUTLOOK_SECONDS),
     "module": Source(
         (_NOW, ("modules", _MODULES), _QUEUE, _RUNNING, _STUCK, _FAILURES, _THROUGHPUT),
         {"module": True},

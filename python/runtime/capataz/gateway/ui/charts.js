@@ -199,7 +199,7 @@ const DURATIONS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 
 function unit(milliseconds) {
   if (milliseconds === 0) return "0";
   if (milliseconds < 1000) return `${milliseconds} ms`;
-  if (milliseconds < 120000) return `${milliseconds / 1000} s`;
+  if (milliseconds < 60000) return `${milliseconds / 1000} s`;
   if (milliseconds < 7200000) return `${Math.round(milliseconds / 6000) / 10} min`;
   return `${Math.round(milliseconds / 360000) / 10} h`;
 }
