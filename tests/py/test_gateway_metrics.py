@@ -235,7 +235,7 @@ def test_a_key_takes_a_token_of_its_rate_limit(gateway: Gateway, world: World) -
     with world.connect() as connection:
         connection.execute(
             "select capataz.register_module('Limited', '1.0', array['X'], p_registration_data =>"
-            " '{\"rate_limit\": {\"per_second\": 0.01, \"burst\": 2}}')"
+            ' \'{"rate_limit": {"per_second": 0.01, "burst": 2}}\')'
         )
         ((key,),) = connection.execute("select capataz.issue_api_key('Limited', 'x', array['read'])").fetchall()
     answers = [scrape(gateway, key) for _ in range(3)]

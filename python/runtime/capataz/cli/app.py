@@ -533,7 +533,9 @@ def serve(
         if metrics_dsn and not token:
             raise ValueError("--metrics-dsn needs a token in CAPATAZ_METRICS_TOKEN: metrics are for nobody without it")
         if token and not fleet_dsn:
-            raise ValueError("CAPATAZ_METRICS_TOKEN needs --metrics-dsn or --dashboard-dsn: a role that reads the fleet")
+            raise ValueError(
+                "CAPATAZ_METRICS_TOKEN needs --metrics-dsn or --dashboard-dsn: a role that reads the fleet"
+            )
         settings = Settings(
             _dsn(dsn),
             audit_log=None if audit_log is None else audit_log.absolute(),

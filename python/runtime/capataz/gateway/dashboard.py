@@ -33,6 +33,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..client import connect_options
 from ..errors import Forbidden, NotInstalled
+from . import reports
 from .audit import Record
 from .problems import Problem, http_problem, unavailable
 
@@ -52,7 +53,7 @@ _FOLDER: Final = Path(__file__).parent / "ui"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _FILES: Final = (
     *("style.css", "icon.svg", "app.js", "api.js", "charts.js", "dom.js", "actions.js", "theme.js", "sign-in.js"),
-    *("fleet.js", "module.js", "robot.js", "batch.js", "lists.js", "outlook.js"),
+    *("fleet.js", "module.js", "robot.js", "batch.js", "lists.js", "outlook.js", "reports.js"),
     *("vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"),
 )
 _POLICY: Final = (
@@ -187,7 +188,8 @@ from capataz.queue_forecast(%(module)s) as f
 order by f.late_count desc, f.empty_at desc nulls first, f.waiting desc, f.module_name
 limit 8"""
 
-# No text of a message: a fingerprint, and a robot with whom whoever may read it finds the text
+# The greatest of each kind of change, so that what is new does not hide what grows. No text of a message: a fingerprint,
+# and a robot with which whoever may read it finds the text
 _PATTERNS: Final = """
 select p.module_name, p.error_category, p.step_name, p.fingerprint, p.error_count, p.previous_count, p.change,
   p.peak_hour, p.hour_counts, e.robot_id as example_robot_id,
@@ -196,17 +198,20 @@ from (
   select a.*, sum(a.error_count) over () as total,
     count(*) filter (where a.change = 'new') over () as all_new,
     count(*) filter (where a.change = 'growing') over () as all_growing,
-    count(*) filter (where a.change = 'vanished') over () as all_vanished
+    count(*) filter (where a.change = 'vanished') over () as all_vanished,
+    array_position(array['new', 'growing', 'steady', 'shrinking', 'vanished'], a.change) as kind,
+    row_number() over (
+      partition by a.change
+      order by a.error_count desc, a.previous_count desc, a.module_name, a.fingerprint, a.step_name
+    ) as place
   from capataz.error_patterns(capataz.utc_now() - interval '24 hours', null) as a
   where %(module)s::text is null
      or a.module_name = %(module)s
-  order by array_position(array['new', 'growing', 'steady', 'shrinking', 'vanished'], a.change),
-    a.error_count desc, a.previous_count desc, a.module_name, a.fingerprint
-  limit 8
 ) as p
 left join capataz.robot_execute as e on e.execute_id = p.example_execute_id
-order by array_position(array['new', 'growing', 'steady', 'shrinking', 'vanished'], p.change),
-  p.error_count desc, p.previous_count desc, p.module_name, p.fingerprint"""
+where p.place <= case when p.change in ('new', 'growing') then 3 else 2 end
+order by p.kind, p.place
+limit 8"""
 
 _ROBOT: Final = """
 select r.robot_id, r.robot_type, r.status, r.module_name, r.priority, r.processing_time_ms, r.processing_tier,
@@ -313,22 +318,15 @@ SOURCES: Final[Mapping[str, Source]] = {
         {"id": True, "status": False},
     ),
     "jobs": Source((_NOW, ("jobs", "select * from capataz.list_jobs()"))),
+    "reports": Source((_NOW, ("reports", "select * from capataz.list_reports(null, 200)")), seconds=TREND_SECONDS),
+    "report": Source(
+        (_NOW, ("report", "select capataz.report(%(kind)s, %(date)s::date) as document")),
+        {"kind": True, "date": True},
+        OUTLOOK_SECONDS,
+    ),
     "version": Source((_NOW,)),
     "find": Source((("found", _FIND),), {"q": True}),
 }
-
-# Reports come with a later version of the database: listed where there is such a function
-_HAS_REPORTS: Final = """
-select exists (
-  select
-  from pg_catalog.pg_proc as p
-  join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-  where n.nspname = 'capataz'
-    and p.proname = 'list_reports'
-    and p.pronargs = p.pronargdefaults
-    and pg_catalog.has_function_privilege(p.oid, 'execute')
-)"""
-_REPORTS: Final = "select * from capataz.list_reports() limit 100"
 
 
 class Reader:
@@ -382,13 +380,6 @@ class Reader:
             if task.done() and self._answers.get(key, (0, None))[1] is task:
                 del self._answers[key]  # errors are not kept
             raise
-
-    async def reports(self) -> bytes:
-        """Stored reports; ``null`` where this database keeps none."""
-        (found,) = await self._rows([(_HAS_REPORTS, {})])
-        if found[0][0] is not True:
-            return b'{"reports":null}'
-        return await self._read([("reports", _REPORTS)], {})
 
     async def _read(self, parts: Sequence[Part], given: Mapping[str, str | None]) -> bytes:
         statements = [
@@ -531,6 +522,7 @@ class Dashboard:
     def __init__(self, settings: DashboardSettings, *, trusts_proxies: bool) -> None:
         self.reader = Reader(settings)
         self._door = Door(settings, trusts_proxies=trusts_proxies)
+        self._files = reports.Files()
 
     def routes(self) -> Sequence[BaseRoute]:
         """Its paths."""
@@ -538,7 +530,8 @@ class Dashboard:
             Route("/", self._page, methods=["GET"]),
             Route("/ui/sign-in", self._sign_in, methods=["GET", "POST"]),
             Route("/ui/sign-out", self._sign_out, methods=["POST"]),
-            Route("/ui/api/reports.json", self._reports, methods=["GET"]),
+            Route("/ui/report", self._report, methods=["GET"]),
+            Route("/ui/api/report.json", self._shown_report, methods=["GET"]),
             Route("/ui/api/{name}.json", self._data, methods=["GET"]),
             *(self._file(name) for name in _FILES),
         ]
@@ -615,9 +608,22 @@ class Dashboard:
             record.function, record.robot_id = "robot_data", given["id"]
         return Response(await self.reader.read(name, source, given), media_type="application/json")
 
-    async def _reports(self, request: Request) -> Response:
+    async def _asked_report(self, request: Request) -> tuple[str, str, bytes]:
         self._admit(request)
-        return Response(await self.reader.reports(), media_type="application/json")
+        kind, day = reports.asked(request.query_params.get("kind"), request.query_params.get("date"))
+        return kind, day, await self.reader.read("report", SOURCES["report"], {"kind": kind, "date": day})
+
+    async def _shown_report(self, request: Request) -> Response:
+        _, _, answer = await self._asked_report(request)
+        return Response(reports.shown(answer), media_type="application/json")
+
+    async def _report(self, request: Request) -> Response:
+        kind, day, answer = await self._asked_report(request)
+        form = request.query_params.get("format", "html")
+        body, name = await self._files.make(kind, day, form, answer)
+        return Response(
+            body, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=reports.MEDIA[form]
+        )
 
     def _file(self, name: str) -> Route:
         async def answer(request: Request) -> Response:

@@ -25,7 +25,7 @@ from .. import metrics
 from ..client import connect_options
 from ..errors import CapatazError
 from ..link import one_line
-from .problems import Problem, from_error, unavailable
+from .problems import from_error, unavailable
 
 logger = logging.getLogger("capataz.gateway")
 
@@ -76,7 +76,9 @@ class Scrapes:
 
     def __init__(self, settings: MetricsSettings | None, dsn: str, *, prepare: bool = True) -> None:
         self._token = None if settings is None else _digest(settings.token)
-        self._fleet = None if settings is None else _pool(settings.dsn, "fleet metrics", prepare=prepare, configure=_configure)
+        self._fleet = (
+            None if settings is None else _pool(settings.dsn, "fleet metrics", prepare=prepare, configure=_configure)
+        )
         self._modules = _pool(dsn, "module metrics", prepare=prepare)
         self._found: dict[str, tuple[float, asyncio.Task[Families]]] = {}
 
@@ -171,7 +173,9 @@ def _collect(pool: ConnectionPool, read: Callable[[psycopg.Connection[Any]], Ite
             pool.open()
         with pool.connection() as connection, connection.transaction():
             # of this transaction alone: a pooler may give the connection to others
-            connection.execute("select pg_catalog.set_config('statement_timeout', %s, true)", [str(STATEMENT_MILLISECONDS)])
+            connection.execute(
+                "select pg_catalog.set_config('statement_timeout', %s, true)", [str(STATEMENT_MILLISECONDS)]
+            )
             return list(read(connection))
     except (PoolTimeout, TooManyRequests) as error:
         raise unavailable("the database does not answer the scrape", "Try again in a second.", error) from None

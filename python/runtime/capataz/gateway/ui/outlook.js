@@ -31,7 +31,7 @@ const waits = (row) => [`${row.is_estimate ? "≈ " : ""}${count(row.waiting)}`,
 function emptyAt(row, now) {
   if (!row.waiting) return "empty now";
   if (row.empty_at) return at(row.empty_at) <= now ? "empty any moment" : ["empty ", when(row.empty_at, now)];
-  return Number(row.busy) > 0 ? pill("WARNING", "Never, at this rate") : h("span", { class: "meta" }, "no pace to go by yet");
+  return Number(row.busy) > 0 ? pill("WARNING", "No end in sight") : h("span", { class: "meta" }, "no pace to go by yet");
 }
 
 const rate = (value) => (Number(value) >= 10 ? count(value) : String(Math.round(Number(value) * 10) / 10));
@@ -58,7 +58,7 @@ export function forecastPanel(rows, queue, now) {
                   { "data-key": row.module_name },
                   h("div", { class: "what" }, link("module", row.module_name), h("span", { class: "meta" }, waits(row), " wait"), row.late_count ? late(row) : null, h("span", { class: "outcome" }, emptyAt(row, now))),
                   depth(row.module_name, queue.filter((part) => part.module_name === row.module_name)),
-                  h("div", { class: "meta" }, pace(row), row.past_count ? [" · forecasts were off by ", percent(row.past_error, 0), ` on average (${count(row.past_count)})`] : null),
+                  h("div", { class: "meta" }, pace(row), row.past_count ? ` · past forecasts were off by ${percent(row.past_error, 0)}` : null),
                 ),
               ),
             ),
@@ -85,7 +85,7 @@ export function moduleForecastPanel(rows, queue, now) {
           facts([
             ["Waiting", waits(row)],
             ["Backlog", emptyAt(row, now)],
-            ["Done with what is there", row.done_at ? when(row.done_at, now) : "–"],
+            ["All of it done", row.done_at ? when(row.done_at, now) : "–"],
             ["Come in", `${rate(row.arrivals_per_minute)} per minute`],
             ["At work at once", rate(row.busy)],
             ["Will be late", late(row)],
@@ -132,7 +132,7 @@ export function patternsPanel(rows, hasModule = true) {
                   "div",
                   null,
                   h("div", { class: "what" }, h("span", { class: `pill ${tone}` }, name), h("span", { class: "code" }, row.error_category), h("b", null, count(row.error_count)), h("span", { class: "meta" }, `${count(row.previous_count)} before${Number(row.share) ? ` · ${percent(row.share, 0)} of all` : ""}`)),
-                  h("div", { class: "meta" }, hasModule ? [link("module", row.module_name), " · "] : null, row.step_name ? `step ${row.step_name}` : "in no step", " · fingerprint ", h("code", null, row.fingerprint.slice(0, 8)), row.example_robot_id ? [" · ", link("robot", row.example_robot_id, "example")] : null),
+                  h("div", { class: "meta" }, hasModule ? [link("module", row.module_name), " · "] : null, row.step_name ? `step ${row.step_name}` : "in no step", " · ", h("code", { title: "Fingerprint of the message" }, `#${row.fingerprint.slice(0, 8)}`), row.example_robot_id ? [" · ", link("robot", row.example_robot_id, "example")] : null),
                 ),
                 hours(row),
               );
