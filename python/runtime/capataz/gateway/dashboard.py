@@ -188,8 +188,8 @@ from capataz.queue_forecast(%(module)s) as f
 order by f.late_count desc, f.empty_at desc nulls first, f.waiting desc, f.module_name
 limit 8"""
 
-# The greatest of each kind of change, so that what is new does not hide what grows. No text of a message: a fingerprint,
-# and a robot with which whoever may read it finds the text
+# The greatest of each kind of change, so that what is new does not hide what grows. No text of a message: its
+# fingerprint, and a robot with which whoever may read it finds the text
 _PATTERNS: Final = """
 select p.module_name, p.error_category, p.step_name, p.fingerprint, p.error_count, p.previous_count, p.change,
   p.peak_hour, p.hour_counts, e.robot_id as example_robot_id,
