@@ -65,7 +65,7 @@ def shoot(url: str, **ids: str) -> None:
         path = FOLDER / f"{name}.png"
         browser.save_screenshot(str(path))
         with Image.open(path) as picture:  # 256 colours are enough, and a third of the bytes
-            small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+            small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         small.save(path, optimize=True)
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} kB")
     browser.quit()

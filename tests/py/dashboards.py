@@ -126,19 +126,18 @@ class Fleet:
         ]
         self.run("select capataz.submit_robots(%s)", json.dumps(robots))
 
+    def claim(self, kind: Kind, amount: int) -> list[str]:
+        """Attempts that begin."""
+        if amount <= 0:
+            return []
+        worker = f"{kind.name.lower()}-{self.chance.randint(1, 3)}"
+        claimed = self.run("select execute_id from capataz.claim_robots(%s, %s, %s)", kind.name, amount, worker)
+        return [str(execute_id) for (execute_id,) in claimed]
+
     def work(self, kind: Kind, amount: int, errors: float) -> None:
         """Claim and end that many: they began some time ago."""
-        worker = f"{kind.name.lower()}-{self.chance.randint(1, 3)}"
         while amount > 0:
-            ids = [
-                str(execute_id)
-                for (execute_id,) in self.run(
-                    "select execute_id from capataz.claim_robots(%s, %s, %s)",
-                    kind.name,
-                    min(amount, kind.limit),
-                    worker,
-                )
-            ]
+            ids = self.claim(kind, min(amount, kind.limit))
             if not ids:
                 return
             amount -= len(ids)
@@ -180,12 +179,16 @@ class Fleet:
         self.now = end - timedelta(hours=hours)
         self.set_clock(self.now)
         self.register()
+        under_way: dict[str, list[str]] = {kind.name: [] for kind in KINDS}  # from one step to the next
         while self.now < end:
             left = end - self.now
             self.is_today = left < timedelta(hours=20)
             step = timedelta(minutes=1) if left <= timedelta(minutes=minutes) else timedelta(minutes=20)
-            self.now = min(self.now + step, end)
-            self.set_clock(self.now)
+            until = min(self.now + step, end)
+            while self.now < until:
+                self.now = min(self.now + timedelta(minutes=1), until)
+                self.set_clock(self.now)
+                self.run("select capataz.sample_resources()")
             hour = self.now.hour + self.now.minute / 60
             swell = 0.55 + 0.45 * abs(12 - abs(hour - 14) % 24) / 12
             for kind in KINDS:
@@ -203,15 +206,22 @@ class Fleet:
                     served = round(arrivals * (1.03 + 0.35 * math.sin(left / timedelta(minutes=40) * 6.28)))
                 if kind.name == "LegalModule" and left < timedelta(minutes=110):
                     served = round(arrivals * 0.62)  # its queue grows
+                ended = under_way[kind.name]
+                if ended:
+                    self.end(kind, ended, errors)
                 self.submit(kind, arrivals)
-                self.work(kind, served, errors)
+                self.work(kind, served - len(ended), errors)
+                at_work = kind.per_minute * swell * kind.seconds / 60 * self.chance.uniform(0.8, 1.2)
+                under_way[kind.name] = self.claim(kind, min(served, round(at_work), kind.limit - 1))
                 if step > timedelta(minutes=1):
                     self.run("select capataz.record_health_check(%s, true, 12)", kind.name)
-            self.run("select capataz.sample_resources()")
             if step == timedelta(minutes=1) and self.now.minute % 5 == 0:
                 self.run("select capataz.store_forecasts()")
             if self.now.minute % 20 == 0 or step > timedelta(minutes=1):
                 self.run("select capataz.fold_counters()")
+        for kind in KINDS:
+            if under_way[kind.name]:
+                self.end(kind, under_way[kind.name], 0)
         for job in ("fold_counters", "fold_analytics", "score_modules", "store_forecasts"):
             self.run("select capataz.run_job(%s)", job)
 
@@ -269,7 +279,7 @@ class Fleet:
         for minute in range(25, 0, -1):  # little by little: nobody does all of it at once
             self.now = start - timedelta(minutes=minute)
             self.set_clock(self.now)
-            self.work(translations, 4, 0.06)
+            self.work(translations, 2, 0.06)
         self.now = start
         self.set_clock(start)
         self.run("select count(*) from capataz.claim_robots(%s, 4, 'translationmodule-2')", translations.name)

@@ -37,7 +37,8 @@ function emptyAt(row, now) {
 const rate = (value) => (Number(value) >= 10 ? count(value) : String(Math.round(Number(value) * 10) / 10));
 const late = (row) => (row.late_count ? h("span", { class: "pill bad" }, `${count(row.late_count)} late`) : h("span", { class: "meta" }, "none"));
 const past = (row) => (row.past_count ? [percent(row.past_error, 0), h("span", { class: "meta" }, ` on average of ${count(row.past_count)}`)] : h("span", { class: "meta" }, "none yet"));
-const pace = (row) => `${rate(row.arrivals_per_minute)} come per minute, ${rate(row.busy)} at work at once`;
+// arrivals of 0: there were too few samples to know, or none came
+const pace = (row) => [Number(row.arrivals_per_minute) ? `${rate(row.arrivals_per_minute)} come per minute` : null, Number(row.busy) ? `${rate(row.busy)} at work at once` : row.basis].filter(Boolean).join(", ");
 
 export function forecastPanel(rows, queue, now) {
   const all = rows?.[0];
@@ -86,8 +87,8 @@ export function moduleForecastPanel(rows, queue, now) {
             ["Waiting", waits(row)],
             ["Backlog", emptyAt(row, now)],
             ["All of it done", row.done_at ? when(row.done_at, now) : "–"],
-            ["Come in", `${rate(row.arrivals_per_minute)} per minute`],
-            ["At work at once", rate(row.busy)],
+            ["Come in", Number(row.arrivals_per_minute) ? `${rate(row.arrivals_per_minute)} per minute` : "–"],
+            ["At work at once", Number(row.busy) ? rate(row.busy) : "–"],
             ["Will be late", late(row)],
             ["Forecasts were off by", past(row)],
           ]),
