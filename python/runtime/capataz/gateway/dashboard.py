@@ -347,6 +347,7 @@ class Reader:
             max_size=settings.connections,
             max_waiting=WAITING,
             timeout=5,
+            reconnect_timeout=10,  # then the next visitor begins anew: pauses grow to minutes otherwise
             configure=_configure,
             open=False,
             name="dashboard",

@@ -155,6 +155,7 @@ def _pool(
         max_waiting=KEPT,
         max_idle=IDLE_SECONDS,
         timeout=WAIT_SECONDS,
+        reconnect_timeout=WAIT_SECONDS,  # then the next scrape begins anew, without the pauses that grow
         configure=configure,
         check=ConnectionPool.check_connection,  # a scrape is rare, and the database may have gone meanwhile
         open=False,
