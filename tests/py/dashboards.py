@@ -201,7 +201,9 @@ class Fleet:
                     errors = 0.11
                 if kind.name == "MailModule":  # what went wrong there yesterday is mended
                     errors = kind.errors if self.is_today else 0.03
-                served = arrivals + kind.limit // 3  # with what is tried again
+                served = arrivals + kind.limit // 2 * (
+                    1 if step == timedelta(minutes=1) else 5
+                )  # with what is tried again
                 if kind.name == "InvoiceModule" and left < timedelta(minutes=minutes):  # its backlog comes and goes
                     served = round(arrivals * (1.03 + 0.35 * math.sin(left / timedelta(minutes=40) * 6.28)))
                 if kind.name == "LegalModule" and left < timedelta(minutes=110):
