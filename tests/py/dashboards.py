@@ -212,9 +212,10 @@ class Fleet:
                 if ended:
                     self.end(kind, ended, errors)
                 self.submit(kind, arrivals)
-                self.work(kind, served - len(ended), errors)
                 at_work = kind.per_minute * swell * kind.seconds / 60 * self.chance.uniform(0.8, 1.2)
-                under_way[kind.name] = self.claim(kind, min(served, round(at_work), kind.limit - 1))
+                begun = self.claim(kind, min(served, round(at_work), kind.limit - 1))
+                under_way[kind.name] = begun
+                self.work(kind, served - len(ended), errors)
                 if step > timedelta(minutes=1):
                     self.run("select capataz.record_health_check(%s, true, 12)", kind.name)
             if step == timedelta(minutes=1) and self.now.minute % 5 == 0:
