@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import signal
@@ -56,6 +57,13 @@ STEPS: Final = (
     ("Check against rules", "VALIDATION"),
     ("Write result", "FINALIZATION"),
 )
+#: What goes wrong in words that nobody but the database reads: by category, of yesterday and of today.
+MESSAGES: Final = {
+    "NETWORK": "connection to 10.1.7.23 refused for ana.ruiz@example.com",
+    "PROCESSING": "page 17 of ana.ruiz@example.com cannot be read",
+    "VALIDATION": "the sum of order 4711 does not match",
+    "RATE_LIMIT": "too many requests, try again after 30 seconds",
+}
 PRIORITIES: Final = ("LOW", "NORMAL", "NORMAL", "NORMAL", "NORMAL", "HIGH", "HIGH", "CRITICAL")
 
 
@@ -67,6 +75,7 @@ class Fleet:
         self.chance = random.Random(seed)
         self.now = datetime.now(UTC).replace(tzinfo=None)
         self.batch = ""
+        self.is_today = False
         self.robots: dict[str, str] = {}
 
     def run(self, statement: LiteralString, *given: Any) -> list[tuple[Any, ...]]:
@@ -81,7 +90,12 @@ class Fleet:
     def register(self) -> None:
         """The modules."""
         for kind in KINDS:
-            data = {"max_concurrency": kind.limit, "retry_policy": {"base_seconds": 20, "jitter": 0.2}}
+            data: dict[str, Any] = {
+                "max_concurrency": kind.limit,
+                "retry_policy": {"base_seconds": 20, "jitter": 0.2},
+            }
+            if kind.name == "LegalModule":
+                data["sla_seconds"] = 7200
             self.run(
                 "select capataz.register_module(%s, %s, %s, 'prod', null, %s)",
                 kind.name,
@@ -112,19 +126,18 @@ class Fleet:
         ]
         self.run("select capataz.submit_robots(%s)", json.dumps(robots))
 
+    def claim(self, kind: Kind, amount: int) -> list[str]:
+        """Attempts that begin."""
+        if amount <= 0:
+            return []
+        worker = f"{kind.name.lower()}-{self.chance.randint(1, 3)}"
+        claimed = self.run("select execute_id from capataz.claim_robots(%s, %s, %s)", kind.name, amount, worker)
+        return [str(execute_id) for (execute_id,) in claimed]
+
     def work(self, kind: Kind, amount: int, errors: float) -> None:
         """Claim and end that many: they began some time ago."""
-        worker = f"{kind.name.lower()}-{self.chance.randint(1, 3)}"
         while amount > 0:
-            ids = [
-                str(execute_id)
-                for (execute_id,) in self.run(
-                    "select execute_id from capataz.claim_robots(%s, %s, %s)",
-                    kind.name,
-                    min(amount, kind.limit),
-                    worker,
-                )
-            ]
+            ids = self.claim(kind, min(amount, kind.limit))
             if not ids:
                 return
             amount -= len(ids)
@@ -134,11 +147,13 @@ class Fleet:
         """End attempts, good and bad."""
         # how long they have taken is what a worker's clock would have made it
         self.run(
-            "update capataz.robot_execute as e set started_at = %s - v.s * interval '1 second'"
-            " from unnest(%s::text[], %s::double precision[]) as v (id, s) where e.execute_id = v.id",
+            "update capataz.robot_execute as e set started_at = %s - v.s * interval '1 second', current_step = v.step"
+            " from unnest(%s::text[], %s::double precision[], %s::text[]) as v (id, s, step)"
+            " where e.execute_id = v.id",
             self.now,
             ids,
             [kind.seconds * self.chance.lognormvariate(-0.15, 0.55) for _ in ids],
+            [self.chance.choice(STEPS[1:4])[0] for _ in ids],
         )
         self.run(
             "update capataz.robots as r set started_at = greatest(e.started_at, r.created_at)"
@@ -153,13 +168,9 @@ class Fleet:
                 json.dumps([{"execute_id": i, "output_data": {"ok": True}} for i in good]),
             )
         for execute_id in bad:
-            category = self.chance.choice(kind.categories)
-            self.run(
-                "select capataz.fail_execution(%s, %s, %s)",
-                execute_id,
-                "connection to 10.1.7.23 refused for ana.ruiz@example.com",
-                category,
-            )
+            # of two categories the second is new today, and of one step alone
+            category = kind.categories[-1 if self.is_today and self.chance.random() < 0.45 else 0]
+            self.run("select capataz.fail_execution(%s, %s, %s)", execute_id, MESSAGES[category], category)
 
     def live_through(self, hours: int, minutes: int) -> None:
         """Hours that are past in a coarse way, then minutes in detail, with their samples."""
@@ -168,11 +179,16 @@ class Fleet:
         self.now = end - timedelta(hours=hours)
         self.set_clock(self.now)
         self.register()
+        under_way: dict[str, list[str]] = {kind.name: [] for kind in KINDS}  # from one step to the next
         while self.now < end:
             left = end - self.now
+            self.is_today = left < timedelta(hours=20)
             step = timedelta(minutes=1) if left <= timedelta(minutes=minutes) else timedelta(minutes=20)
-            self.now = min(self.now + step, end)
-            self.set_clock(self.now)
+            until = min(self.now + step, end)
+            while self.now < until:
+                self.now = min(self.now + timedelta(minutes=1), until)
+                self.set_clock(self.now)
+                self.run("select capataz.sample_resources()")
             hour = self.now.hour + self.now.minute / 60
             swell = 0.55 + 0.45 * abs(12 - abs(hour - 14) % 24) / 12
             for kind in KINDS:
@@ -183,17 +199,34 @@ class Fleet:
                     errors = 0.22
                 if kind.name == "TranslationModule" and left < timedelta(minutes=14):
                     errors = 0.11
-                served = arrivals
+                if kind.name == "MailModule":  # what went wrong there yesterday is mended
+                    errors = kind.errors if self.is_today else 0.03
+                served = arrivals + kind.limit // 2 * (
+                    1 if step == timedelta(minutes=1) else 5
+                )  # with what is tried again
+                if kind.name == "InvoiceModule" and left < timedelta(minutes=minutes):  # its backlog comes and goes
+                    served = round(arrivals * (1.03 + 0.35 * math.sin(left / timedelta(minutes=40) * 6.28)))
                 if kind.name == "LegalModule" and left < timedelta(minutes=110):
                     served = round(arrivals * 0.62)  # its queue grows
+                ended = under_way[kind.name]
+                if ended:
+                    self.end(kind, ended, errors)
                 self.submit(kind, arrivals)
-                self.work(kind, served, errors)
-            if step == timedelta(minutes=1):
-                self.run("select capataz.sample_resources()")
+                at_work = kind.per_minute * swell * kind.seconds / 60 * self.chance.uniform(0.8, 1.2)
+                begun = self.claim(kind, min(served, round(at_work), kind.limit - 1))
+                under_way[kind.name] = begun
+                self.work(kind, served - len(ended), errors)
+                if step > timedelta(minutes=1):
+                    self.run("select capataz.record_health_check(%s, true, 12)", kind.name)
+            if step == timedelta(minutes=1) and self.now.minute % 5 == 0:
+                self.run("select capataz.store_forecasts()")
             if self.now.minute % 20 == 0 or step > timedelta(minutes=1):
                 self.run("select capataz.fold_counters()")
-        self.run("select capataz.fold_counters()")
-        self.run("select capataz.score_modules()")
+        for kind in KINDS:
+            if under_way[kind.name]:
+                self.end(kind, under_way[kind.name], 0)
+        for job in ("fold_counters", "fold_analytics", "score_modules", "store_forecasts"):
+            self.run("select capataz.run_job(%s)", job)
 
     def end_here(self, *, goes_on: bool) -> None:
         """The present: what runs, what is stuck, a module that is down, a batch; then the clock goes, or stands."""
@@ -243,12 +276,16 @@ class Fleet:
         )
         # a robot with a past: two attempts that failed, a third under way
         self.robots["tried"] = self.tried()
-        contracts = KINDS[3]
-        self.set_clock(start - timedelta(minutes=15))
-        self.submit(contracts, 80, self.batch)
+        translations = KINDS[3]
+        self.set_clock(start - timedelta(minutes=26))
+        self.submit(translations, 80, self.batch)
+        for minute in range(25, 0, -1):  # little by little: nobody does all of it at once
+            self.now = start - timedelta(minutes=minute)
+            self.set_clock(self.now)
+            self.work(translations, 2, 0.06)
+        self.now = start
         self.set_clock(start)
-        self.work(contracts, 96, 0.06)
-        self.run("select count(*) from capataz.claim_robots(%s, 4, 'translationmodule-2')", contracts.name)
+        self.run("select count(*) from capataz.claim_robots(%s, 4, 'translationmodule-2')", translations.name)
         mail = KINDS[4]
         for _ in range(6):
             self.submit(mail, 1)
@@ -317,14 +354,14 @@ class Fleet:
                 )
                 self.run(
                     "update capataz.robots set available_at = %s where robot_id = %s",
-                    start - timedelta(minutes=20),
+                    moment,
                     robot_id,
                 )
         self.set_clock(start)
         return str(robot_id)
 
 
-def fill(dsn: str, *, hours: int = 24, minutes: int = 180, goes_on: bool = True) -> Fleet:
+def fill(dsn: str, *, hours: int = 48, minutes: int = 180, goes_on: bool = True) -> Fleet:
     """A database with a day in it."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
@@ -373,8 +410,68 @@ def fill_with_many(dsn: str, robots: int = 100_000, modules: int = 10) -> None:
                 [name],
             )
             connection.execute("select count(*) from capataz.claim_robots(%s, 500)", [name])
-        connection.execute("select capataz.fold_counters()")
+        connection.execute("select capataz.fold_counters(), capataz.fold_analytics(), capataz.store_forecasts()")
         connection.execute("vacuum analyze capataz.robots, capataz.robot_execute")
+
+
+def fill_with_reports(dsn: str, days: int = 32) -> None:
+    """A database with a daily, a weekly and a monthly report: some weeks in which a little ended each day.
+
+    The clock stands at 20 January 2026, so that December and whole weeks are over.
+    """
+    end = datetime(2026, 1, 20, 0, 30)
+    chance = random.Random(11)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("set synchronous_commit = off")
+        connection.execute(CLOCK)  # type: ignore[arg-type]
+        first = end - timedelta(days=days)
+        connection.execute("update test_clock.clock set frozen_at = %s", [first])
+        for kind in KINDS[:3]:
+            connection.execute("select capataz.register_module(%s, '1.0', %s)", [kind.name, list(kind.types)])
+        number = 0
+        for day in range(1, days + 1):
+            moment = first + timedelta(days=day)
+            connection.execute("update test_clock.clock set frozen_at = %s", [moment])
+            rows = []
+            for kind in KINDS[:3]:
+                for _ in range(8 + day // 8 + (6 if moment.weekday() < 5 else 0)):
+                    number += 1
+                    done = moment - timedelta(hours=chance.uniform(0.1, 23.5))
+                    took = kind.seconds * chance.lognormvariate(-0.15, 0.55)
+                    is_bad = chance.random() < (0.16 if kind.name == "IdentityModule" else 0.03)
+                    rows.append(
+                        {
+                            "id": f"report_{done:%Y%m%d%H%M%S}000_{number}",
+                            "type": chance.choice(kind.types),
+                            "module": kind.name,
+                            "state": "FAILED" if is_bad else "COMPLETED",
+                            "category": chance.choice(kind.categories) if is_bad else None,
+                            "started": (done - timedelta(seconds=took)).isoformat(),
+                            "done": done.isoformat(),
+                        }
+                    )
+            columns = (
+                "r (id text, type text, module text, state text, category text, started timestamp, done timestamp)"
+            )
+            connection.execute(
+                "insert into capataz.robots (robot_id, robot_type, module_name, status, error_category, created_at,"
+                " started_at, completed_at, input_data) select id, type, module, state::capataz.robot_status_enum,"
+                f" category, started, started, done, '{{}}' from jsonb_to_recordset(%s) as {columns}".encode(),
+                [json.dumps(rows)],
+            )
+            connection.execute(
+                "insert into capataz.robot_execute (execute_id, robot_id, module_name, execution_state,"
+                " error_category, error_message, current_step, started_at, completed_at)"
+                " select gen_random_uuid()::text, id, module, state::capataz.execution_state_enum, category,"
+                " case when category is not null then 'no answer for ana.ruiz@example.com' end, 'Read pages', started,"
+                f" done from jsonb_to_recordset(%s) as {columns}".encode(),
+                [json.dumps(rows)],
+            )
+            connection.execute("select capataz.sample_resources(), capataz.fold_counters(), capataz.fold_analytics()")
+            connection.execute("select capataz.build_daily_report()")
+        connection.execute("update test_clock.clock set frozen_at = %s", [end])
+        for job in ("build_daily_report", "build_weekly_report", "build_monthly_report"):
+            connection.execute("select capataz.run_job(%s)", [job])
 
 
 @contextlib.contextmanager

@@ -74,9 +74,9 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serving(dsn: str, audit: Path, *options: str) -> Iterator[Gateway]:
-    """A gateway on a free port, ended at the end."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPATAZ_")}
+def serving(dsn: str, audit: Path, *options: str, **settings: str) -> Iterator[Gateway]:
+    """A gateway on a free port, ended at the end; ``settings``: of its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPATAZ_")} | settings
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "capataz", "serve", "--port", "0", "--verbose"),

@@ -35,7 +35,7 @@ from .client import connect_options, execute
 from .errors import CapatazError
 from .models import ExecutionTotals, FleetStep, HealthCheck, Job, ModuleHealth, ModuleState, Priority, QueueState
 
-__all__ = ["OPENMETRICS", "MetricsServer", "collect", "render"]
+__all__ = ["OPENMETRICS", "MetricsServer", "collect", "collect_modules", "encode", "render"]
 
 logger = logging.getLogger("capataz.metrics")
 
@@ -67,6 +67,29 @@ def collect(connection: Connection) -> Iterator[Metric]:
     """
     begun = time.perf_counter()
     now = execute(connection, calls.utc_now())
+    yield from _per_module(connection, now)
+    yield from _jobs(execute(connection, calls.list_jobs()))
+    yield from _caches(connection)
+    yield from _checks(execute(connection, calls.system_health()))
+    trend = execute(
+        connection, calls.fleet_trend(from_=now - SAMPLE_AGE, to=now + timedelta(minutes=1), step_seconds=60)
+    )
+    yield from _database([step for step in trend if step.sample_count])
+    yield from _scrape(begun)
+
+
+def collect_modules(connection: Connection) -> Iterator[Metric]:
+    """Yield the families that have a label ``module``, of the modules that the caller may reach.
+
+    Raises:
+        CapatazError, psycopg.Error: what went wrong.
+    """
+    begun = time.perf_counter()
+    yield from _per_module(connection, execute(connection, calls.utc_now()))
+    yield from _scrape(begun)
+
+
+def _per_module(connection: Connection, now: datetime) -> Iterator[Metric]:
     states = execute(connection, calls.module_health())
     modules = [state.module_name for state in states]
     yield from _queues(modules, execute(connection, calls.queue_state()), now)
@@ -82,14 +105,8 @@ def collect(connection: Connection) -> Iterator[Metric]:
             workers.add_metric([module, state], counts.get((module, state), 0))
     yield workers
 
-    yield from _jobs(execute(connection, calls.list_jobs()))
-    yield from _caches(connection)
-    yield from _checks(execute(connection, calls.system_health()))
-    trend = execute(
-        connection, calls.fleet_trend(from_=now - SAMPLE_AGE, to=now + timedelta(minutes=1), step_seconds=60)
-    )
-    yield from _database([step for step in trend if step.sample_count])
 
+def _scrape(begun: float) -> Iterator[Metric]:
     build = _gauge("capataz_build_info", "The version of the client that reads these metrics.", ("version",))
     build.add_metric([__version__], 1)
     yield build
@@ -267,6 +284,14 @@ class _Collected:
         return self._families
 
 
+def encode(families: list[Metric], accept: str | None = None) -> tuple[bytes, str]:
+    """Return families as text and its content type, in the format that the header ``Accept`` asks for."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected(families))
+    encoder, content_type = choose_encoder(accept or "")
+    return encoder(registry), content_type
+
+
 def render(connection: Connection, accept: str | None = None) -> tuple[bytes, str]:
     """Return the metrics and their content type, in the format that the header ``Accept`` asks for.
 
@@ -274,10 +299,7 @@ def render(connection: Connection, accept: str | None = None) -> tuple[bytes, st
         Forbidden: the role may not read every module.
         CapatazError, psycopg.Error: anything else that went wrong.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(list(collect(connection))))
-    encode, content_type = choose_encoder(accept or "")
-    return encode(registry), content_type
+    return encode(list(collect(connection)), accept)
 
 
 class MetricsServer:

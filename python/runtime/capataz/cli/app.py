@@ -506,6 +506,16 @@ def serve(
             help="Turns the dashboard on at /: a role of capataz_viewer. Its password: CAPATAZ_DASHBOARD_PASSWORD.",
         ),
     ] = None,
+    metrics_dsn: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics-dsn",
+            envvar="CAPATAZ_METRICS_DSN",
+            show_envvar=True,
+            help="Whom /metrics reads the fleet as (default: the dashboard's role), for whoever sends the token in"
+            " CAPATAZ_METRICS_TOKEN.",
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every refusal with its details.")] = False,
     dsn: Dsn = None,
 ) -> None:
@@ -514,9 +524,18 @@ def serve(
         from ..gateway import server
         from ..gateway.app import Settings
         from ..gateway.dashboard import DashboardSettings
+        from ..gateway.scrapes import MetricsSettings
     except ModuleNotFoundError as error:
         fail(f"the gateway is not installed: {error.name} is missing", hint="pip install 'capataz[gateway]'")
+    token = os.environ.get("CAPATAZ_METRICS_TOKEN")
+    fleet_dsn = metrics_dsn or dashboard_dsn
     try:
+        if metrics_dsn and not token:
+            raise ValueError("--metrics-dsn needs a token in CAPATAZ_METRICS_TOKEN: metrics are for nobody without it")
+        if token and not fleet_dsn:
+            raise ValueError(
+                "CAPATAZ_METRICS_TOKEN needs --metrics-dsn or --dashboard-dsn: a role that reads the fleet"
+            )
         settings = Settings(
             _dsn(dsn),
             audit_log=None if audit_log is None else audit_log.absolute(),
@@ -529,6 +548,7 @@ def serve(
             dashboard=DashboardSettings(dashboard_dsn, os.environ.get("CAPATAZ_DASHBOARD_PASSWORD") or None)
             if dashboard_dsn
             else None,
+            metrics=MetricsSettings(fleet_dsn, token) if fleet_dsn and token else None,
         )
         server.serve(
             settings,

@@ -28,6 +28,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..metrics import encode
 from . import docs
 from .arguments import Value, parse_object
 from .audit import AuditLog, Record
@@ -45,6 +46,7 @@ from .problems import (
     unavailable,
 )
 from .schemas import ASIDE, Schemas
+from .scrapes import MetricsSettings, Scrapes
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -80,6 +82,7 @@ class Settings:
         connections: to the database, for each process.
         prepare: prepare statements.
         dashboard: how the dashboard is run; None: there is none.
+        metrics: who sees the metrics of the whole fleet; None: nobody.
     """
 
     dsn: str
@@ -91,6 +94,7 @@ class Settings:
     connections: int = 8
     prepare: bool = True
     dashboard: DashboardSettings | None = None
+    metrics: MetricsSettings | None = None
 
 
 def make_app(settings: Settings) -> ASGIApp:
@@ -125,6 +129,7 @@ def make_app(settings: Settings) -> ASGIApp:
             Route("/v1/modules", gateway.modules, methods=["GET"]),
             Route("/healthz", gateway.alive, methods=["GET"]),
             Route("/readyz", gateway.ready, methods=["GET"]),
+            Route("/metrics", gateway.metrics, methods=["GET"]),
             Route("/openapi.json", gateway.openapi, methods=["GET"]),
             *docs.routes(),
         ],
@@ -235,7 +240,7 @@ class Frame:
         self._audit = audit
         self._database = database
         self._trusted = tuple(ip_network(proxy, strict=False) for proxy in settings.trusted_proxies)
-        self._quiet = frozenset({"/healthz", "/readyz"})
+        self._quiet = frozenset({"/healthz", "/readyz", "/metrics"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -302,11 +307,13 @@ class Gateway:
         self._database = database
         self._max_body = settings.max_body
         self._schemas = Schemas(database)
+        self._scrapes = Scrapes(settings.metrics, settings.dsn, prepare=settings.prepare)
         self._document: tuple[Catalog, bytes] | None = None
 
     async def close(self) -> None:
         """End what it has begun."""
         await self._schemas.close()
+        self._scrapes.close()
 
     # --- calls
 
@@ -438,6 +445,19 @@ class Gateway:
             raise unavailable("the database has no Capataz", "Run: capataz migrate", after=10)
         return _json({"status": "ok", "version": version})
 
+    async def metrics(self, request: Request) -> Response:
+        """GET /metrics"""
+        token = _bearer(request)
+        if self._scrapes.is_fleet(token):
+            families = await self._scrapes.fleet()
+        elif KEY.fullmatch(token) is not None:
+            await self._admit(token, _record(request))
+            families = await self._scrapes.module(token)
+        else:
+            raise unauthorized(given=True)
+        body, content_type = encode(families, request.headers.get("accept"))
+        return Response(body, headers={"Content-Type": content_type, "Vary": "Accept"})
+
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json"""
         del request
@@ -460,13 +480,19 @@ def _record(request: Request) -> Record:
     return record
 
 
-def _key(request: Request) -> str:
+def _bearer(request: Request) -> str:
     given = request.headers.getlist("authorization")
     if not given:
         raise unauthorized(given=False)
-    scheme, _, key = given[0].partition(" ")
-    key = key.strip()
-    if len(given) > 1 or scheme.lower() != "bearer" or KEY.fullmatch(key) is None:
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer":
+        raise unauthorized(given=True)
+    return token.strip()
+
+
+def _key(request: Request) -> str:
+    key = _bearer(request)
+    if KEY.fullmatch(key) is None:
         raise unauthorized(given=True)
     return key
 

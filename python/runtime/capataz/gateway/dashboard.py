@@ -33,6 +33,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..client import connect_options
 from ..errors import Forbidden, NotInstalled
+from . import reports
 from .audit import Record
 from .problems import Problem, http_problem, unavailable
 
@@ -46,12 +47,13 @@ WAITING: Final = 100  # requests that wait for a connection
 KEPT: Final = 200  # answers that are kept
 FRESH_SECONDS: Final = 1.0
 TREND_SECONDS: Final = 10.0
+OUTLOOK_SECONDS: Final = 55.0  # pages ask every minute, whoever looks
 
 _FOLDER: Final = Path(__file__).parent / "ui"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _FILES: Final = (
     *("style.css", "icon.svg", "app.js", "api.js", "charts.js", "dom.js", "actions.js", "theme.js", "sign-in.js"),
-    *("fleet.js", "module.js", "robot.js", "batch.js", "lists.js"),
+    *("fleet.js", "module.js", "robot.js", "batch.js", "lists.js", "outlook.js", "reports.js"),
     *("vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"),
 )
 _POLICY: Final = (
@@ -62,9 +64,9 @@ _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _FORWARDED: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 _SET_UP: Final = """\
-The dashboard's role reads and does nothing else:
-  create role capataz_dashboard login in role capataz_viewer;
-  \\password capataz_dashboard"""
+Its role reads and does nothing else:
+  create role capataz_{what} login in role capataz_viewer;
+  \\password capataz_{what}"""
 
 _ROLE: Final = """
 select
@@ -106,14 +108,14 @@ class DashboardSettings:
             raise ValueError(f"the dashboard's password must have {SHORTEST_PASSWORD} characters or more")
 
 
-async def check_role(dsn: str) -> str:
-    """Connect once and look whether this role may read for a dashboard; return its name.
+async def check_role(dsn: str, what: str = "dashboard") -> str:
+    """Connect once and look whether this role may read for a dashboard, or for metrics; return its name.
 
     Raises:
         CapatazError: it must not, or there is nothing to see.
         psycopg.OperationalError: the database cannot be reached.
     """
-    options = connect_options(dsn, application_name="capataz dashboard")
+    options = connect_options(dsn, application_name=f"capataz {what}")
     async with await psycopg.AsyncConnection.connect(dsn, row_factory=tuple_row, **options) as connection:
         row = await (await connection.execute(_ROLE.encode())).fetchone()
         assert row is not None
@@ -127,15 +129,15 @@ async def check_role(dsn: str) -> str:
     too_much += [f"a member of {name}" for name in groups if name in ("capataz_owner", "capataz_admin")]
     if too_much:
         raise Forbidden(
-            f'the dashboard must not run as "{role}": it is {" and ".join(too_much)}',
-            detail="Whoever opens the dashboard would read with these rights.",
-            hint=_SET_UP,
+            f'the {what} must not run as "{role}": it is {" and ".join(too_much)}',
+            detail=f"Whoever sees the {what} would read with these rights.",
+            hint=_SET_UP.format(what=what),
         )
     if not {"capataz_viewer", "capataz_operator"} & set(groups):
         raise Forbidden(
-            f'the dashboard cannot run as "{role}": it is a member of neither capataz_viewer nor capataz_operator',
+            f'the {what} cannot run as "{role}": it is a member of neither capataz_viewer nor capataz_operator',
             detail=f"It is a member of {', '.join(groups)}." if groups else None,
-            hint=_SET_UP,
+            hint=_SET_UP.format(what=what),
         )
     return str(role)
 
@@ -175,6 +177,41 @@ join (
   limit 20
 ) as k on k.module_name = e.module_name
 order by e.module_name, e.hour"""
+
+# The modules with most trouble ahead; what they are of all is said beside them
+_FORECAST: Final = """
+select f.module_name, f.forecast_at, f.waiting, f.not_due, f.in_flight, f.busy, f.arrivals_per_minute, f.empty_at,
+  f.done_at, f.basis, f.late_count, f.late_robot_ids[1:5] as late_robot_ids, f.past_count, f.past_error, f.is_estimate,
+  count(*) over () as all_modules, sum(f.late_count) over () as all_late,
+  count(*) filter (where f.empty_at is null) over () as all_endless
+from capataz.queue_forecast(%(module)s) as f
+order by f.late_count desc, f.empty_at desc nulls first, f.waiting desc, f.module_name
+limit 8"""
+
+# The greatest of each kind of change, so that what is new does not hide what grows. No text of a message: its
+# fingerprint, and a robot with which whoever may read it finds the text
+_PATTERNS: Final = """
+select p.module_name, p.error_category, p.step_name, p.fingerprint, p.error_count, p.previous_count, p.change,
+  p.peak_hour, p.hour_counts, e.robot_id as example_robot_id,
+  round(100.0 * p.error_count / nullif(p.total, 0), 1) as share, p.all_new, p.all_growing, p.all_vanished
+from (
+  select a.*, sum(a.error_count) over () as total,
+    count(*) filter (where a.change = 'new') over () as all_new,
+    count(*) filter (where a.change = 'growing') over () as all_growing,
+    count(*) filter (where a.change = 'vanished') over () as all_vanished,
+    array_position(array['new', 'growing', 'steady', 'shrinking', 'vanished'], a.change) as kind,
+    row_number() over (
+      partition by a.change
+      order by a.error_count desc, a.previous_count desc, a.module_name, a.fingerprint, a.step_name
+    ) as place
+  from capataz.error_patterns(capataz.utc_now() - interval '24 hours', null) as a
+  where %(module)s::text is null
+     or a.module_name = %(module)s
+) as p
+left join capataz.robot_execute as e on e.execute_id = p.example_execute_id
+where p.place <= case when p.change in ('new', 'growing') then 3 else 2 end
+order by p.kind, p.place
+limit 8"""
 
 _ROBOT: Final = """
 select r.robot_id, r.robot_type, r.status, r.module_name, r.priority, r.processing_time_ms, r.processing_tier,
@@ -249,6 +286,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         {"module": False},
         TREND_SECONDS,
     ),
+    "outlook": Source((_NOW, ("forecast", _FORECAST), ("patterns", _PATTERNS)), {"module": False}, OUTLOOK_SECONDS),
     "module": Source(
         (_NOW, ("modules", _MODULES), _QUEUE, _RUNNING, _STUCK, _FAILURES, _THROUGHPUT),
         {"module": True},
@@ -280,22 +318,15 @@ SOURCES: Final[Mapping[str, Source]] = {
         {"id": True, "status": False},
     ),
     "jobs": Source((_NOW, ("jobs", "select * from capataz.list_jobs()"))),
+    "reports": Source((_NOW, ("reports", "select * from capataz.list_reports(null, 200)")), seconds=TREND_SECONDS),
+    "report": Source(
+        (_NOW, ("report", "select capataz.report(%(kind)s, %(date)s::date) as document")),
+        {"kind": True, "date": True},
+        OUTLOOK_SECONDS,
+    ),
     "version": Source((_NOW,)),
     "find": Source((("found", _FIND),), {"q": True}),
 }
-
-# Reports come with a later version of the database: listed where there is such a function
-_HAS_REPORTS: Final = """
-select exists (
-  select
-  from pg_catalog.pg_proc as p
-  join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-  where n.nspname = 'capataz'
-    and p.proname = 'list_reports'
-    and p.pronargs = p.pronargdefaults
-    and pg_catalog.has_function_privilege(p.oid, 'execute')
-)"""
-_REPORTS: Final = "select * from capataz.list_reports() limit 100"
 
 
 class Reader:
@@ -316,6 +347,7 @@ class Reader:
             max_size=settings.connections,
             max_waiting=WAITING,
             timeout=5,
+            reconnect_timeout=10,  # then the next visitor begins anew: pauses grow to minutes otherwise
             configure=_configure,
             open=False,
             name="dashboard",
@@ -349,13 +381,6 @@ class Reader:
             if task.done() and self._answers.get(key, (0, None))[1] is task:
                 del self._answers[key]  # errors are not kept
             raise
-
-    async def reports(self) -> bytes:
-        """Stored reports; ``null`` where this database keeps none."""
-        (found,) = await self._rows([(_HAS_REPORTS, {})])
-        if found[0][0] is not True:
-            return b'{"reports":null}'
-        return await self._read([("reports", _REPORTS)], {})
 
     async def _read(self, parts: Sequence[Part], given: Mapping[str, str | None]) -> bytes:
         statements = [
@@ -498,6 +523,7 @@ class Dashboard:
     def __init__(self, settings: DashboardSettings, *, trusts_proxies: bool) -> None:
         self.reader = Reader(settings)
         self._door = Door(settings, trusts_proxies=trusts_proxies)
+        self._files = reports.Files()
 
     def routes(self) -> Sequence[BaseRoute]:
         """Its paths."""
@@ -505,7 +531,8 @@ class Dashboard:
             Route("/", self._page, methods=["GET"]),
             Route("/ui/sign-in", self._sign_in, methods=["GET", "POST"]),
             Route("/ui/sign-out", self._sign_out, methods=["POST"]),
-            Route("/ui/api/reports.json", self._reports, methods=["GET"]),
+            Route("/ui/report", self._report, methods=["GET"]),
+            Route("/ui/api/report.json", self._shown_report, methods=["GET"]),
             Route("/ui/api/{name}.json", self._data, methods=["GET"]),
             *(self._file(name) for name in _FILES),
         ]
@@ -582,9 +609,22 @@ class Dashboard:
             record.function, record.robot_id = "robot_data", given["id"]
         return Response(await self.reader.read(name, source, given), media_type="application/json")
 
-    async def _reports(self, request: Request) -> Response:
+    async def _asked_report(self, request: Request) -> tuple[str, str, bytes]:
         self._admit(request)
-        return Response(await self.reader.reports(), media_type="application/json")
+        kind, day = reports.asked(request.query_params.get("kind"), request.query_params.get("date"))
+        return kind, day, await self.reader.read("report", SOURCES["report"], {"kind": kind, "date": day})
+
+    async def _shown_report(self, request: Request) -> Response:
+        _, _, answer = await self._asked_report(request)
+        return Response(reports.shown(answer), media_type="application/json")
+
+    async def _report(self, request: Request) -> Response:
+        kind, day, answer = await self._asked_report(request)
+        form = request.query_params.get("format", "html")
+        body, name = await self._files.make(kind, day, form, answer)
+        return Response(
+            body, headers={"Content-Disposition": f'attachment; filename="{name}"'}, media_type=reports.MEDIA[form]
+        )
 
     def _file(self, name: str) -> Route:
         async def answer(request: Request) -> Response:

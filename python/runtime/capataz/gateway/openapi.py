@@ -78,6 +78,7 @@ def document(catalog: Catalog, *, max_body: int) -> Json:
         }
     paths["/healthz"] = {"get": _probe("healthz", "The process answers.", ())}
     paths["/readyz"] = {"get": _probe("readyz", "The database answers, and this is the version in it.", ("RB503",))}
+    paths["/metrics"] = {"get": _metrics()}
     return {
         "openapi": "3.0.3",
         "info": {"title": "Capataz", "version": catalog.version or "unknown", "description": _INTRODUCTION},
@@ -189,6 +190,25 @@ def _probe(name: str, summary: str, codes: Iterable[str]) -> Json:
         "responses": {
             "200": _content("It does.", {"type": "object", "properties": properties, "required": list(properties)}),
             **_problems(codes),
+        },
+    }
+
+
+def _metrics() -> Json:
+    text: Json = {"schema": {"type": "string"}}
+    return {
+        "operationId": "metrics",
+        "tags": [_READ[0]],
+        "summary": "Metrics for Prometheus.",
+        "description": "With an API key of scope read: of its module. With the token of the fleet: of all. The header"
+        " Accept chooses the format.",
+        "responses": {
+            "200": {
+                "description": "Done.",
+                "headers": {"Capataz-Reference": _REFERENCE},
+                "content": {"text/plain": text, "application/openmetrics-text": text},
+            },
+            **_problems(("RB401", "RB403", "RB429", "RB503")),
         },
     }
 

@@ -83,6 +83,7 @@ class Found:
     database: str
     warning: str | None
     dashboard_role: str | None = None
+    metrics_role: str | None = None
 
 
 def check(settings: Settings) -> Found:
@@ -95,6 +96,8 @@ def check(settings: Settings) -> Found:
     found = asyncio.run(_check(settings))
     if settings.dashboard is not None:
         found = replace(found, dashboard_role=asyncio.run(check_role(settings.dashboard.dsn)))
+    if settings.metrics is not None:
+        found = replace(found, metrics_role=asyncio.run(check_role(settings.metrics.dsn, "metrics")))
     return found
 
 
@@ -321,6 +324,8 @@ def serve(
     if settings.dashboard is not None:
         who = "with a password" if settings.dashboard.password else "for this machine: no password is set"
         lines.insert(2, ("dashboard", f"{url}/, {who}, as {found.dashboard_role}"))
+    if settings.metrics is not None:
+        lines.insert(-1, ("metrics", f"{url}/metrics, of the fleet with a token, as {found.metrics_role}"))
     if found.warning:
         lines.append(("warning", found.warning))
     if tls_certificate is None and host not in ("127.0.0.1", "::1", "localhost"):

@@ -98,7 +98,7 @@ export class Poller {
       task.isAsking = false;
     }
     if (task.seconds && this.isLive && !document.hidden && !signal.aborted) {
-      const delay = Math.min(task.seconds * 2 ** Math.min(task.failures, 4), 30);
+      const delay = Math.max(task.seconds, Math.min(task.seconds * 2 ** Math.min(task.failures, 4), 30));
       task.timer = setTimeout(() => this.run(task, signal), delay * 1000);
     }
   }

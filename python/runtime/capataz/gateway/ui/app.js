@@ -7,9 +7,11 @@ import * as fleet from "./fleet.js";
 import * as module from "./module.js";
 import * as robot from "./robot.js";
 import * as batch from "./batch.js";
-import { jobs, reports } from "./lists.js";
+import { jobs } from "./lists.js";
+import { report, reports } from "./reports.js";
 
-const PAGES = { fleet, module, robot, batch, jobs, reports };
+const PAGES = { fleet, module, robot, batch, jobs, reports, report };
+const PARENTS = { report: "reports" };
 const main = document.getElementById("main");
 const notice = document.getElementById("notice");
 const live = document.getElementById("live");
@@ -56,7 +58,7 @@ function go() {
   main.replaceChildren(h("p", { class: "empty" }, "Reading …"));
   document.title = `${page.title(id)} · Capataz`;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.dataset.page === name) link.setAttribute("aria-current", "page");
+    if (link.dataset.page === (PARENTS[name] ?? name)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   say("");

@@ -5,6 +5,7 @@ const charts = new Map();
 const zone = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const TIME_FORMAT = [
+  [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
   [3600, "{HH}:{mm}", null, null, null, null, null, null, 1],
   [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
   [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
@@ -88,7 +89,7 @@ function build(known, data) {
       scales: { x: { time: true, range: (_, low, high) => [low - (spec.margin ?? 0), high + (spec.margin ?? 0)] }, y: { range: (_, low, high) => [0, Math.max(high * 1.12, spec.least ?? 1)] } },
       axes: [
         { ...axis, values: TIME_FORMAT, space: 56, size: 28, grid: { show: false } },
-        { ...axis, values: (_, values) => values.map((value) => format(value)), size: 54, space: 34, incrs: spec.steps },
+        { ...axis, values: (_, values) => values.map((value) => format(value)), size: 54, space: 28, incrs: spec.steps },
       ],
       series: [
         {},
@@ -114,7 +115,7 @@ function legend(known, place) {
     for (let i = list.length - 1 - (spec.skipLast ? 1 : 0); i >= 0; i -= 1) if (list[i] !== null) return list[i];
     return null;
   };
-  const time = place === null || place === undefined ? null : hhmm(times[place]);
+  const time = place === null || place === undefined ? null : (spec.time ?? hhmm)(times[place]);
   morph(
     host.querySelector(".legend"),
     h(
@@ -137,7 +138,8 @@ function summary({ host, spec, times, lists }) {
     const values = lists[number].filter((value) => value !== null);
     return values.length ? `${series.label}: last ${format(values.at(-1))}, highest ${format(Math.max(...values))}` : `${series.label}: nothing`;
   });
-  const range = times.length ? `from ${hhmm(times[0])} to ${hhmm(times.at(-1))} UTC. ` : "";
+  const time = spec.time ?? hhmm;
+  const range = times.length ? `from ${time(times[0])} to ${time(times.at(-1))} UTC. ` : "";
   host.querySelector(".plot").setAttribute("aria-label", `${spec.title}, ${range}${parts.join("; ")}. The figures are in the table below.`);
 }
 
@@ -156,7 +158,7 @@ function fillTable({ host, spec, times, lists }) {
         null,
         h("caption", { class: "hidden" }, spec.title),
         h("thead", null, h("tr", null, h("th", { scope: "col" }, "UTC"), spec.series.map((series) => h("th", { scope: "col" }, series.label)))),
-        h("tbody", null, rows.map(([time, place]) => h("tr", null, h("th", { scope: "row" }, hhmm(time)), lists.map((list) => h("td", null, list[place] === null ? "–" : format(list[place])))))),
+        h("tbody", null, rows.map(([time, place]) => h("tr", null, h("th", { scope: "row" }, (spec.time ?? hhmm)(time)), lists.map((list) => h("td", null, list[place] === null ? "–" : format(list[place])))))),
       ),
     ),
   );
@@ -192,14 +194,14 @@ import { at, brief, span } from "./dom.js";
 const seconds = (text) => at(text).getTime() / 1000;
 const number = (value) => (value === null || value === undefined ? null : Number(value));
 
-const WHOLE = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((zeros) => step * 10 ** zeros)).sort((a, b) => a - b);
+export const WHOLE = [1, 2, 5].flatMap((step) => [0, 1, 2, 3, 4, 5, 6, 7].map((zeros) => step * 10 ** zeros)).sort((a, b) => a - b);
 const DURATIONS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 18e5, 36e5, 72e5, 216e5, 432e5, 864e5];
 
 /** A duration in one unit, for an axis. */
 function unit(milliseconds) {
   if (milliseconds === 0) return "0";
   if (milliseconds < 1000) return `${milliseconds} ms`;
-  if (milliseconds < 120000) return `${milliseconds / 1000} s`;
+  if (milliseconds < 60000) return `${milliseconds / 1000} s`;
   if (milliseconds < 7200000) return `${Math.round(milliseconds / 6000) / 10} min`;
   return `${Math.round(milliseconds / 360000) / 10} h`;
 }

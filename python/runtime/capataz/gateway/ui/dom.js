@@ -87,7 +87,7 @@ export function span(milliseconds) {
   if (minutes < 60) return minutes < 10 && seconds % 60 ? `${minutes} min ${seconds % 60} s` : `${minutes} min`;
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${hours / 24} d`;
 }
 
 /** "3 min ago", "in 5 s", with the time itself as its title. */
@@ -102,6 +102,7 @@ export function when(text, now) {
 /** Texts of the database without fractions of seconds. */
 export const whole = (text) => text.replaceAll(/(:\d\d)\.\d{1,6}\b/g, "$1");
 
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const stamp = (text) => (text ? `${text.slice(0, 10)} ${text.slice(11, 19)}` : NOTHING);
 export const clock = (text) => text.slice(11, 16);
 

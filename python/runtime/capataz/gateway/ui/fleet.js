@@ -1,6 +1,7 @@
 // The fleet: is all well, what runs, what waits, what went wrong.
 import { at, bar, brief, clock, count, empty, h, link, panel, percent, pill, span, when, whole, words } from "./dom.js";
 import { LATENCY, QUEUE, THROUGHPUT, drawLatency, drawQueue, drawThroughput, figure } from "./charts.js";
+import { forecastPanel, patternsPanel, task as outlook } from "./outlook.js";
 import { read } from "./api.js";
 
 const RANK = { UNHEALTHY: 0, DEGRADED: 1, UNKNOWN: 2, HEALTHY: 3 };
@@ -16,6 +17,7 @@ export function tasks(_, show) {
   return [
     { ask: (signal) => read("fleet", {}, signal), seconds: 2, show: (found) => { state.fleet = found; render(); } },
     { ask: (signal) => read("trends", {}, signal), seconds: 15, show: (found) => { state.trends = found; render(); } },
+    outlook({}, (found) => { state.outlook = found; render(); }),
   ];
 }
 
@@ -27,7 +29,7 @@ function paint({ fleet, trends }) {
   }
 }
 
-function page({ fleet, trends }) {
+function page({ fleet, trends, outlook: coming }) {
   const now = at(fleet.now[0].at);
   return h(
     "div",
@@ -37,8 +39,8 @@ function page({ fleet, trends }) {
       "div",
       { class: "row three", "data-key": "charts" },
       panel("Throughput", { note: "executions per minute" }, figure("throughput", THROUGHPUT)),
-      panel("Latency", { note: "per hour" }, figure("latency", LATENCY)),
-      panel("Queue", { note: "by priority" }, figure("queue", QUEUE)),
+      panel("Latency", { note: "per hour, of completed executions" }, figure("latency", LATENCY)),
+      panel("Queue", { note: "robots waiting, by priority" }, figure("queue", QUEUE)),
     ),
     h(
       "div",
@@ -46,6 +48,7 @@ function page({ fleet, trends }) {
       runningPanel(fleet.running, now, total(fleet.modules, "in_flight")),
       h("div", { class: "column", "data-key": "side" }, stuckPanel(fleet.stuck, fleet.running, now), failuresPanel(fleet.failures, now)),
     ),
+    h("div", { class: "row two", "data-key": "outlook" }, forecastPanel(coming?.forecast, fleet.queue, now), patternsPanel(coming?.patterns)),
     modulesPanel(fleet.modules, now),
     trends ? heatPanel(trends.errors, now) : null,
   );
@@ -101,7 +104,7 @@ const tile = (name, ...value) => h("div", { "data-key": name }, h("dt", null, na
 export function runningPanel(rows, now, all, hasModule = true) {
   return panel(
     "Running",
-    { note: all > rows.length ? `${count(rows.length)} of ${count(all)}: the nearest to their time limit` : "the nearest to its time limit first", class: "running", key: "running" },
+    { note: all > rows.length ? `${count(rows.length)} of ${count(all)}: the nearest to their time limit` : "the nearest to its time limit first", class: `running ${rows.length < 5 ? "few" : ""}`, key: "running" },
     rows.length
       ? h("ul", { class: "runs", "data-key": "runs", tabindex: 0, role: "list", "aria-label": "Running executions" }, rows.map((row) => run(row, now, hasModule)))
       : empty("Nothing runs now."),

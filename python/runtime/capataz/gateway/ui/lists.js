@@ -1,5 +1,5 @@
-// Jobs, and reports where the database keeps them.
-import { at, count, empty, h, panel, pill, span, stamp, table, when, words } from "./dom.js";
+// Jobs.
+import { at, count, h, panel, pill, span, table, when, words } from "./dom.js";
 import { read } from "./api.js";
 
 export const jobs = {
@@ -42,28 +42,3 @@ function jobsPage(found) {
 }
 
 const outcome = (job) => (job.is_late ? pill("WARNING", "Late") : job.last_outcome ? pill(job.last_outcome === "failed" ? "FAILED" : "OK", job.last_outcome === "ok" ? "OK" : words(job.last_outcome)) : pill("", "Never run"));
-
-export const reports = {
-  title: () => "Reports",
-  tasks: (_, show) => [{ ask: (signal) => read("reports", {}, signal), seconds: 60, show: (found) => show(reportsPage(found.reports), () => {}) }],
-};
-
-function reportsPage(rows) {
-  const columns = rows?.length ? Object.keys(rows[0]).filter((name) => rows.every((row) => row[name] === null || typeof row[name] !== "object")) : [];
-  return h(
-    "div",
-    { class: "page reports" },
-    h("section", { class: "headline", "aria-label": "Reports", "data-key": "headline" }, h("div", { class: "verdict" }, h("h1", { tabindex: "-1" }, "Reports"))),
-    panel(
-      "Stored reports",
-      { key: "reports" },
-      rows === null
-        ? empty("This database keeps no reports yet: its version of Capataz has none.")
-        : rows.length
-          ? table("Stored reports", columns.map((name) => [words(name), (row) => shown(row[name])]), rows.map((row, place) => ({ ...row, place })), (row) => String(row.place))
-          : empty("No report has been written yet. The daily one is written after midnight UTC."),
-    ),
-  );
-}
-
-const shown = (value) => (value === null ? "–" : typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value) ? stamp(value) : String(value));

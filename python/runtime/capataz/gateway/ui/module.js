@@ -2,6 +2,7 @@
 import { at, bar, clock, count, empty, facts, h, panel, percent, pill, span, stamp, table, when, words } from "./dom.js";
 import { LATENCY, QUEUE, THROUGHPUT, drawLatency, drawQueue, drawThroughput, figure } from "./charts.js";
 import { failuresPanel, runningPanel, state as statePill, stuckPanel } from "./fleet.js";
+import { moduleForecastPanel, patternsPanel, task as outlook } from "./outlook.js";
 import { button, isUnlocked, lockedNote } from "./actions.js";
 import { read } from "./api.js";
 
@@ -9,10 +10,11 @@ export const title = (name) => name;
 
 export function tasks(name, show) {
   const state = {};
-  const render = () => state.now && show(page(name, state.now, state.trends), () => paint(state));
+  const render = () => state.now && show(page(name, state), () => paint(state));
   return [
     { ask: (signal) => read("module", { module: name }, signal), seconds: 2, show: (found) => { state.now = found; render(); } },
     { ask: (signal) => read("module-trends", { module: name }, signal), seconds: 15, show: (found) => { state.trends = found; render(); } },
+    outlook({ module: name }, (found) => { state.outlook = found; render(); }),
   ];
 }
 
@@ -24,7 +26,7 @@ function paint({ now, trends }) {
   }
 }
 
-function page(name, found, trends) {
+function page(name, { now: found, trends, outlook: coming }) {
   const now = at(found.now[0].at);
   const module = found.modules[0];
   return h(
@@ -46,8 +48,8 @@ function page(name, found, trends) {
       "div",
       { class: "row three", "data-key": "charts" },
       panel("Throughput", { note: "executions per minute" }, figure("module-throughput", THROUGHPUT)),
-      panel("Latency", { note: "per hour" }, figure("module-latency", LATENCY)),
-      panel("Queue", { note: "by priority" }, figure("module-queue", QUEUE)),
+      panel("Latency", { note: "per hour, of completed executions" }, figure("module-latency", LATENCY)),
+      panel("Queue", { note: "robots waiting, by priority" }, figure("module-queue", QUEUE)),
     ),
     h(
       "div",
@@ -55,6 +57,7 @@ function page(name, found, trends) {
       runningPanel(found.running, now, module.in_flight, false),
       h("div", { class: "column", "data-key": "side" }, stuckPanel(found.stuck, found.running, now), failuresPanel(found.failures, now)),
     ),
+    h("div", { class: "row two", "data-key": "outlook" }, moduleForecastPanel(coming?.forecast, found.queue, now), patternsPanel(coming?.patterns, false)),
     h("div", { class: "row two", "data-key": "past" }, historyPanel(trends?.history, now), ratesPanel(trends?.rates)),
   );
 }
@@ -97,7 +100,7 @@ function scorePanel(module, rows) {
               { "data-key": row.factor },
               h("div", { class: "what" }, h("b", null, words(row.factor)), h("span", { class: "figure" }, row.value === null ? "left out" : `${Number(row.value).toFixed(2)} × ${Number(row.weight).toFixed(2)} = ${Number(row.contribution).toFixed(3)}`)),
               row.value === null ? null : bar(words(row.factor), Number(row.value), 1, Number(row.value) < 0.5 ? "bad" : Number(row.value) < 0.8 ? "warn" : ""),
-              h("p", { class: "meta" }, row.detail),
+              h("p", { class: "meta" }, row.detail.replaceAll(/\b(\d{4,}) ms\b/g, (_, milliseconds) => span(Number(milliseconds)))),
             ),
           ),
         )
