@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from capataz import Capataz, NotFound
 from capataz.cli import app
-from capataz.reporting import render
+from capataz.reporting import plots, render
 from capataz.reporting.words import change, figure, seconds, size
 from support import Connection, install_clock, register, shift_clock
 
@@ -350,3 +350,10 @@ def test_the_command_refuses_what_there_is_not(run: Run, dsn: str) -> None:
     assert "--format" in run("report", "daily", "--format", "pdf", exits=2).output
     with Capataz(dsn) as client, pytest.raises(NotFound):
         client.report("daily", date=date(2020, 1, 1))
+
+
+@pytest.mark.parametrize("most", [1, 5, 9, 10, 18, 20, 49, 1000])
+def test_any_number_of_failures_has_a_colour(most: int) -> None:
+    hours = [{"weekday": 1 + n % 7, "hour": n % 24, "failed": n % (most + 1)} for n in range(7 * 24)]
+    hours[0]["failed"] = most
+    assert plots.errors_by_hour({"kind": "weekly", "errors": {"hours": hours}}, 1) is not None

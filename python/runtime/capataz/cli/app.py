@@ -950,7 +950,9 @@ def report(
     form: Annotated[
         str | None, typer.Option("--format", help="html, md or json. Default: as the file is named, else md.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it to this file; - is standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write it to this file; - is standard output.")
+    ] = None,
     dsn: Dsn = None,
 ) -> None:
     """Show the report of a day, week or month, or write it to one self-contained file."""

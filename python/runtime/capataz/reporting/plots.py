@@ -277,7 +277,7 @@ def errors_by_hour(document: Mapping[str, Any], number: int) -> Plot | None:
         corner = (h["hour"] + 0.03, 7 - h["weekday"] + 0.05)
         axes.add_patch(Rectangle(corner, facecolor=INK["gap"], **box))
         if h["failed"]:
-            axes.add_patch(Rectangle(corner, facecolor=INK["bad"], alpha=0.08 + 0.92 * h["failed"] / top, **box))
+            axes.add_patch(Rectangle(corner, facecolor=INK["bad"], alpha=0.08 + 0.92 * (h["failed"] / top), **box))
             axes.text(
                 h["hour"] + 0.5,
                 7 - h["weekday"] + 0.5,
