@@ -354,6 +354,6 @@ def test_the_command_refuses_what_there_is_not(run: Run, dsn: str) -> None:
 
 @pytest.mark.parametrize("most", [1, 5, 9, 10, 18, 20, 49, 1000])
 def test_any_number_of_failures_has_a_colour(most: int) -> None:
-    hours = [{"weekday": 1 + n % 7, "hour": n % 24, "failed": n % (most + 1)} for n in range(7 * 24)]
+    hours = [{"weekday": 1 + n % 7, "hour": n % 24, "failed": n % (most + 1), "ended": 200000} for n in range(7 * 24)]
     hours[0]["failed"] = most
     assert plots.errors_by_hour({"kind": "weekly", "errors": {"hours": hours}}, 1) is not None
