@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from capataz import Capataz, NotFound
 from capataz.cli import app
 from capataz.reporting import plots, render
+from capataz.reporting.markdown import _cell
 from capataz.reporting.words import change, figure, seconds, size
 from support import Connection, install_clock, register, shift_clock
 
@@ -279,6 +280,12 @@ def test_names_are_text_and_nothing_else(documents: dict[str, Document]) -> None
         assert any('<img src="x"' in words for words in page.words)
         assert "<img" not in render(documents[kind], "md").replace("&lt;img", "")
         assert "| A\\|B |" in render(documents[kind], "md")
+
+
+def test_markdown_says_names_as_they_are() -> None:
+    assert _cell("[click](http://x) `a` *b* _c_ d_e a|b <i>") == (
+        "\\[click\\](http://x) \\`a\\` \\*b\\* \\_c\\_ d_e a\\|b &lt;i>"
+    )
 
 
 def test_a_report_of_nothing_can_be_read(clock: Connection, dsn: str) -> None:

@@ -677,7 +677,7 @@ class ErrorPattern:
     fingerprint: str
     error_count: int
     previous_count: int
-    change: str
+    change: str | None
     share: Decimal | None
     peak_hour: int | None
     hour_counts: list[int]

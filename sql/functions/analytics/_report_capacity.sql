@@ -35,7 +35,9 @@ begin
       (d.day ->> 'database_bytes')::double precision as bytes,
       d.place
     from jsonb_array_elements(p_days) with ordinality as d (day, place)
-    where (d.day ->> 'at')::timestamp >= (
+    -- of a month that is under way, the days that are over
+    where (d.day ->> 'at')::timestamp + interval '1 day' <= greatest(capataz.utc_now(), p_from + interval '1 day')
+      and (d.day ->> 'at')::timestamp >= (
       select min((f.day ->> 'at')::timestamp)
       from jsonb_array_elements(p_days) as f (day)
       where (f.day ->> 'completed')::bigint + (f.day ->> 'failed')::bigint + (f.day ->> 'sample_count')::bigint > 0

@@ -122,7 +122,7 @@ begin
         )
       from capataz_ops.jobs as j
       where j.gap_until >= p_from and j.gap_from < p_to and j.gap_until - j.gap_from > interval '5 minutes'
-        or j.last_start_at >= p_from and j.last_outcome like 'failed%'
+        or j.last_start_at >= p_from and j.last_start_at < p_to and j.last_outcome like 'failed%'
     ), '[]'::jsonb),
     'errors', capataz_ops._report_errors(p_from, p_to)
   )

@@ -87,7 +87,7 @@ begin
     where (v_modules is null or m.module_name = any (v_modules))
       and d.n > 0
   ), firsts as (
-    select d.module_name, min(d.day) as first_day
+    select d.module_name, min(d.day) as first_day, coalesce(sum(d.n) filter (where d.day >= v_month), 0) as month_n
     from days as d
     group by d.module_name
   ), observed as (  -- days on which nothing ended count as 0
@@ -132,9 +132,10 @@ begin
       l.module_name, l.first_day, l.n, l.slope, l.intercept, l.r2, q.half_slope, q.half_forecast, c.x_last,
       w.per_day, w.peak_n, w.ms / nullif(w.n, 0) / 1000 as service, w.wait_ms / 1000 as wait,
       w.peak_n * 24 / nullif(w.per_day, 0) as peak_factor,
-      s.max_concurrency, s.target_wait_seconds,
+      s.max_concurrency, s.target_wait_seconds, b.month_n,
       i.in_flight
     from lines as l
+    join firsts as b on b.module_name = l.module_name
     join capataz_ops.module_settings as s on s.module_name = l.module_name
     left join weeks as w on w.module_name = l.module_name
     cross join lateral (select (v_month_end - 1 - l.first_day)::double precision as x_last) as c
@@ -165,7 +166,7 @@ begin
   ), plans as (
     select
       f.module_name, f.first_day, f.n, f.slope, f.intercept, f.r2, f.half_slope, f.half_forecast, f.per_day, f.peak_n, f.service,
-      f.wait, f.max_concurrency, f.target_wait_seconds, f.in_flight,
+      f.wait, f.max_concurrency, f.target_wait_seconds, f.month_n, f.in_flight,
       greatest(coalesce(f.intercept + f.slope * f.x_last, f.per_day), 0) as forecast,
       f.peak_n / 3600 * f.service as busy_peak,
       -- attempts a day at which the busiest hour takes all of the capacity
@@ -186,16 +187,13 @@ begin
     round(p.forecast::numeric, 2),
     case when p.half_forecast is not null then round(greatest(p.forecast - p.half_forecast, 0)::numeric, 2) end,
     round((p.forecast + p.half_forecast)::numeric, 2),
-    round((
-      select coalesce(sum(
-        case
-          when g.day < v_end then coalesce(d.n, 0)::double precision
-          else greatest(coalesce(p.intercept + p.slope * (g.day - p.first_day), p.per_day, 0), 0)
-        end
-      ), 0)
-      from (select v_month + i as day from generate_series(0, v_month_end - v_month - 1) as i) as g
-      left join days as d on d.module_name = p.module_name and d.day = g.day
-    )::numeric, 2),
+    round(p.month_n + (
+      select coalesce(sum(greatest(coalesce(p.intercept + p.slope * (g.day - p.first_day), p.per_day, 0), 0)), 0)::numeric
+      from (
+        select v_month + i as day
+        from generate_series(greatest(v_end - v_month, 0), v_month_end - v_month - 1) as i
+      ) as g
+    ), 2),
     round(p.peak_n, 2),
     round(p.service, 3),
     round(p.wait, 3),

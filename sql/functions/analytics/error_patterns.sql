@@ -3,7 +3,7 @@
 -- What fails (specification 4.2: error patterns): FAILED executions by category, step, module and fingerprint of the message
 -- (numbers, ids, quoted values and paths left out, then hashed: no text can be read from it). change, against the period of
 -- the same length before: new (none then), growing, shrinking, steady, vanished (none now; growing and shrinking: by more
--- than chance would make of it, two standard deviations). hour_counts: by hour of the day, 24 values from 00:00 UTC; peak_hour:
+-- than chance would make of it, two standard deviations); null where days of that period are no longer kept (400 days). hour_counts: by hour of the day, 24 values from 00:00 UTC; peak_hour:
 -- the hour with most. example_execute_id: one of them; whoever may read it finds the message there.
 -- Times UTC, in whole hours: p_to null = now, p_from null = 7 days before; 400 days at most. As of the last fold_analytics.
 -- Locks: none. Writes: nothing. Raises: RB400 bad range, RB401, RB403.
@@ -35,6 +35,7 @@ declare
   v_modules constant text[] := capataz_ops._scope('read');
   v_range record;
   v_before timestamp;
+  v_kept constant date := capataz.utc_now()::date - 400;
 begin
   select r.from_at, r.to_at into v_range
   from capataz_ops._analysis_range(p_from, p_to) as r;
@@ -115,6 +116,7 @@ begin
     c.module_name, c.error_category, nullif(c.step_category, '')::capataz.step_category_enum, nullif(c.step_name, '')::varchar(100),
     c.fingerprint, c.error_count, c.previous_count,
     case
+      when v_before::date < v_kept then null
       when c.previous_count = 0 then 'new'
       when c.error_count = 0 then 'vanished'
       when power(c.error_count - c.previous_count, 2) <= 4.0 * (c.error_count + c.previous_count) then 'steady'

@@ -767,7 +767,7 @@ def errors_table(patterns: Sequence[ErrorPattern]) -> Grid:
             line.step_name or "-",
             count(line.error_count),
             count(line.previous_count),
-            Text(line.change, style=CHANGE_STYLES.get(line.change, "")),
+            Text(line.change or "–", style=CHANGE_STYLES.get(line.change or "", "")),
             percent(line.share),
             sparkline([0] * 24, line.hour_counts),
             Text(line.fingerprint, style="dim"),

@@ -1,6 +1,6 @@
 -- After a gap the reports of all days that are over are built, and none of days before there was a module.
 begin;
-select plan(6);
+select plan(7);
 select capataz_test.set_clock('2026-03-10 08:00:00');
 select capataz.build_daily_report() as n \gset
 select is(:n, 0, 'without a module there is nothing to tell');
@@ -21,5 +21,11 @@ select is(
 select capataz_test.set_clock('2026-06-15 00:20:00');
 select is(capataz.build_daily_report(), 31, 'after a long gap the last 31 days');
 select is(capataz.build_daily_report(), 0, 'once');
+update capataz_ops.jobs set last_start_at = capataz.utc_now(), last_outcome = 'failed' where job_name = 'fold_counters';
+delete from capataz_ops.reports;
+select capataz.build_daily_report();
+select is_empty(
+  $$select from capataz_ops.reports as r where jsonb_array_length(r.document -> 'jobs') > 0$$, 'a job that fails today says nothing of the days before'
+);
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The report of a month: growth with its confidence, the peak, and when the limit is reached (specification 5.2).
 begin;
-select plan(12);
+select plan(14);
 select capataz_test.set_clock('2026-04-01 00:00:00');
 select capataz_test.module('M', '{"max_concurrency": 40}') as m \gset
 -- on day n: 100 + 10 n executions of 36 s, 10 + n at work on average
@@ -16,6 +16,11 @@ select '', timestamp '2026-04-01' + n * interval '1 hour', 60, '{0,0,0,0}', '{0,
 from generate_series(0, 719) as g (n);
 insert into capataz_ops.fleet_trend_hours (hour, sample_count, database_bytes)
 select timestamp '2026-04-01' + n * interval '1 hour', 60, 1000000000 + (n / 24) * 1000000 from generate_series(0, 719) as g (n);
+
+-- under way: the days to come are no days without work
+select capataz_test.set_clock('2026-04-16 13:00:00');
+select is(capataz.report('monthly', '2026-04-16') #>> '{capacity,growth,slope}', '10.00', 'of a month under way the days that are over count');
+select is(capataz.report('monthly', '2026-04-16') #>> '{capacity,days}', '15', 'fifteen of them');
 
 select capataz_test.set_clock('2026-05-01 01:00:00');
 select is(capataz.build_monthly_report(), 1, 'the month is built');

@@ -1,6 +1,6 @@
 -- Failures by category, step, module and fingerprint, against the period before.
 begin;
-select plan(13);
+select plan(14);
 select capataz_test.set_clock('2026-03-10 12:30:00');
 select capataz_test.module('M', '{"failure_threshold": 1000000}') as m \gset
 create function pg_temp.fail(p_count integer, p_category text, p_message text, p_step text default null) returns void
@@ -74,6 +74,11 @@ select is(
 
 select throws_ok($$select * from capataz.error_patterns('2026-03-10', '2026-03-09')$$, 'RB400', null, 'a range backwards');
 select throws_ok($$select * from capataz.error_patterns('2020-03-10', '2026-03-09')$$, 'RB400', null, 'a range too long');
+
+select is_empty(
+  $$select from capataz.error_patterns(capataz.utc_now() - interval '201 days') where change is not null$$,
+  'what is compared with days that are no longer kept is neither new nor growing'
+);
 
 select * from finish();
 rollback;
