@@ -2,8 +2,8 @@
 --
 -- Builds the report of the last period that is over, and of those before it that nobody built, since the first module was
 -- registered: 31 days, 8 weeks or 12 months back. What is there already is never touched, so it may be called at any time,
--- twice at once. Weeks and months are made of days: those are built first. Only the last one folds what has just ended: rows of
--- modules are held for the time of one report.
+-- twice at once. Weeks and months are made of days: those are built first. Counters are folded only where
+-- something of the period waits for it.
 -- Locks:  as fold_counters and fold_analytics. Writes: reports, and what these write. Raises: nothing.
 create or replace function capataz_ops._build_reports(p_kind text)
   returns integer
@@ -16,13 +16,14 @@ declare
   v_now constant timestamp := capataz.utc_now();
   v_period record;
   v_built integer := 0;
+  v_is_folded boolean := false;
   v_rows integer;
 begin
   if p_kind <> 'daily' then
     perform capataz_ops._build_reports('daily');
   end if;
   for v_period in
-    select p.from_at, p.to_at, p.to_at = max(p.to_at) over () as is_last
+    select p.from_at, p.to_at
     from (
       select distinct q.from_at, q.to_at
       from (
@@ -51,9 +52,13 @@ begin
     )
     order by p.from_at
   loop
-    if v_period.is_last then
-      perform capataz.fold_counters();
+    if not v_is_folded then
       perform capataz.fold_analytics();
+      v_is_folded := true;
+    end if;
+    -- it holds rows of modules until this call ends: only where something of the period is not in the counters yet
+    if exists (select from capataz_ops.module_deltas as d where d.minute < v_period.to_at) then
+      perform capataz.fold_counters();
     end if;
     insert into capataz_ops.reports (report_kind, period_start, period_end, document)
     values (
