@@ -733,8 +733,9 @@ def test_real_tree_up_down_up(empty: str, dump_schema: Callable[[str], str]) -> 
 RELEASED = 7
 
 WORK = """
-select capataz.register_module('Legal', '1', array['T'], p_registration_data => '{"max_concurrency": 3,
-  "retry_policy": {"base_seconds": 0}, "rate_limit": {"per_second": 5}, "sensitive_paths": ["$.name"], "sla_seconds": 60,
+select capataz.register_module('Legal', '1', array['T'], p_registration_data => '{
+  "max_concurrency": 3, "retry_policy": {"base_seconds": 0}, "rate_limit": {"per_second": 5}, "sla_seconds": 60,
+  "sensitive_paths": ["$.name"],
   "input_schemas": {"T": {"type": "object"}}, "retention_days": 9, "breaker": {"cooldown_seconds": 0}}');
 select capataz.register_module('Mail', '1', array['T', 'U'], p_registration_data => '{"owner": "post"}');
 select capataz.issue_api_key('Legal', 'one', array['read']), capataz.issue_api_key('Mail', 'two', array['submit']);

@@ -181,7 +181,7 @@ def test_claims_and_submits_do_not_wait_for_a_key_that_changes(
 def test_a_key_changes_beside_an_open_claim_and_a_failure(
     db: Connection, a: Session, b: Session, key_id: str, change: str
 ) -> None:
-    """The failure holds the row of the module, for which the key waits: nobody waits for the one that changes the key."""
+    """The failure holds the row of the module, for which the key waits: nobody waits for whoever changes the key."""
     submit(db, 2)
     a.begin()
     [(_, first)] = a.rows(f"select c.robot_id, c.execute_id from capataz.claim_robots('{MODULE}') as c")
