@@ -24,7 +24,7 @@ select throws_ok(
 -- a cache key of another module that is one's own is no foreign one
 select lives_ok($$select capataz.submit_robot('T', '{}', 'GrantB', p_cache_key => 'k')$$, 'a key of cache in one module');
 select is(
-  (select array[module_name, deduplicated::text] from capataz.submit_robot('T', '{}', 'GrantA', p_cache_key => 'k')),
+  (select array[module_name::text, deduplicated::text] from capataz.submit_robot('T', '{}', 'GrantA', p_cache_key => 'k')),
   array['GrantB', 'true'], 'is answered in the other'
 );
 
