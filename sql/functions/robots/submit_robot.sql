@@ -54,7 +54,7 @@ begin
   -- one expression for the usual call; which rule is broken is looked up only where one is
   if (
     p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'
-    and (p_input_data = '{}' or capataz_ops._json_fits(p_input_data))
+    and (p_input_data = '{}' or capataz_ops._json_fault(p_input_data) is null)
     and p_priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
     and p_retry_limit between 0 and 1000
     and p_metadata = '{}'
