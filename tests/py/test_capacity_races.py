@@ -359,6 +359,68 @@ def test_changing_the_limit_all_the_time(db: Connection, connect: Callable[..., 
     assert len(claim(db, 20)) == 5
 
 
+def test_a_limit_that_is_given_waits_for_claims_before_it_holds_the_module(
+    db: Connection, a: Session, b: Session
+) -> None:
+    """Also where the limit is the one that is set: another session may change it before this one comes to it."""
+    register(db, max_concurrency=3)
+    submit(db, 10)
+    a.begin()
+    [(_, first), *_] = a.rows(CLAIM)
+    registering = b.start_and_wait_for_lock(SET_LIMIT, ['{"max_concurrency": 3}'])
+    # a failure locks the row of the module: the registration that waits for this claim must not hold it
+    a.must_not_wait("select capataz.fail_execution(%s, 'broken')", [first])
+    a.commit()
+    result_of(registering)
+    assert active(db) == 2
+    assert len(claim(db, 10)) == 1
+    check_invariants(db)
+
+
+GATE = """
+create function test_clock.gate() returns trigger language plpgsql as $$
+begin
+  perform pg_advisory_lock_shared(1000), pg_advisory_unlock_shared(1000);
+  return NEW;
+end
+$$;
+create trigger gate before update on capataz_ops.module_settings for each row execute function test_clock.gate();
+"""
+
+
+def test_two_limits_and_a_claim_do_not_meet_in_a_deadlock(
+    db: Connection, a: Session, b: Session, new_session: Sessions
+) -> None:
+    """The second limit is the one that was set when it came, but not when it is its turn.
+
+    A gate stops it in the middle of its registration, where the row of the module is its own. If it came to the lock of
+    the limit only then, the claim would be there before it, and the failure would wait for the row.
+    """
+    register(db, max_concurrency=3, failure_threshold=1000)
+    submit(db, 20)
+    [(_, running)] = claim(db)
+    db.execute(GATE.encode())
+    porter, worker = new_session(), new_session()
+    a.begin()
+    a.rows(SET_LIMIT, ['{"max_concurrency": 5}'])
+    a.rows("select pg_advisory_lock_shared(1000)")
+    closing = porter.start_and_wait_for_lock("select pg_advisory_lock(1000)")
+    second = b.start_and_wait_for_lock(SET_LIMIT, ['{"max_concurrency": 3}'])
+    a.commit()
+    a.rows("select pg_advisory_unlock_shared(1000)")
+    result_of(closing)
+    worker.begin()
+    worker.rows(CLAIM)
+    failing = worker.start_and_wait_for_lock("select capataz.fail_execution(%s, 'broken')", [running])
+    porter.rows("select pg_advisory_unlock(1000)")
+    result_of(second)
+    result_of(failing)
+    worker.commit()
+    claim(db, 10)
+    assert active(db) == 3
+    check_invariants(db)
+
+
 # permits come back whatever ends an execution
 
 

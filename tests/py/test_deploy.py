@@ -728,6 +728,230 @@ def test_real_tree_up_down_up(empty: str, dump_schema: Callable[[str], str]) -> 
     assert dump_schema(empty) == first
 
 
+# -- upgrades of a database with history: 0001 to 0007 are released, the others came later ----------------------------
+
+RELEASED = 7
+
+WORK = """
+select capataz.register_module('Legal', '1', array['T'], p_registration_data => '{
+  "max_concurrency": 3, "retry_policy": {"base_seconds": 0}, "rate_limit": {"per_second": 5}, "sla_seconds": 60,
+  "sensitive_paths": ["$.name"],
+  "input_schemas": {"T": {"type": "object"}}, "retention_days": 9, "breaker": {"cooldown_seconds": 0}}');
+select capataz.register_module('Mail', '1', array['T', 'U'], p_registration_data => '{"owner": "post"}');
+select capataz.issue_api_key('Legal', 'one', array['read']), capataz.issue_api_key('Mail', 'two', array['submit']);
+select capataz.record_health_check('Mail', true, 20);
+select capataz.heartbeat_worker('w1', 'Legal');
+select s.robot_id
+from generate_series(1, 40) as g (n)
+cross join lateral capataz.submit_robot(
+  'T', jsonb_build_object('name', 'Ana', 'mail', 'ana@example.org'), case when g.n % 4 = 0 then 'Mail' else 'Legal' end,
+  p_cache_key => 'c' || g.n, p_estimated_duration_minutes => 1, p_metadata => '{"a": 1}'
+) as s;
+"""
+
+END = """
+with claimed as materialized (
+  select c.robot_id, c.execute_id
+  from (values ('Legal'), ('Mail')) as m (name)
+  cross join lateral capataz.claim_robots(m.name, 3, case m.name when 'Legal' then 'w1' end) as c
+), stepped as materialized (
+  select c.*, capataz.report_progress(c.execute_id, p_current_step => 'read', p_step_category => 'PROCESSING',
+    p_cpu_usage_percent => 50, p_memory_usage_mb => 10) as state
+  from claimed as c
+)
+select case {ends} end from (select s.*, row_number() over (order by s.robot_id) as n from stepped as s) as s
+"""
+
+ENDS = """
+  when s.n % 3 = 0 then capataz.fail_execution(s.execute_id, 'cannot read page ' || s.n, 'EXTERNAL')::text
+  else capataz.complete_execution(s.execute_id, '{"mail": "bob@example.org"}')::text
+"""
+
+# what was there at release: columns, constraints and indexes of tables
+CATALOG = """
+select c.oid::regclass::text, a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+  || ' ' || a.attnotnull || coalesce(' ' || pg_get_expr(d.adbin, d.adrelid), '')
+from pg_class as c
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+where c.relkind = 'r' and c.relnamespace::regnamespace::text in ('capataz', 'capataz_ops')
+union all
+select i.indrelid::regclass::text, pg_get_indexdef(i.indexrelid)
+from pg_index as i join pg_class as c on c.oid = i.indrelid
+where c.relkind = 'r' and c.relnamespace::regnamespace::text in ('capataz', 'capataz_ops')
+union all
+select o.conrelid::regclass::text, o.conname || ' ' || pg_get_constraintdef(o.oid)
+from pg_constraint as o
+where o.connamespace::regnamespace::text in ('capataz', 'capataz_ops') and o.conrelid <> 0
+order by 1, 2
+"""
+
+
+@pytest.fixture
+def released(tmp_path: Path, create_database: MakeDatabase) -> str:
+    """A database that has the released migrations and no code."""
+    root = tmp_path / "released"
+    for migration in deploy.read_tree().migrations[:RELEASED]:
+        write(root, f"schema/{migration.path.name}", migration.text)
+    dsn = create_database()
+    deploy.migrate(dsn, root=root)
+    return dsn
+
+
+def contents(dsn: str, like: str) -> dict[str, Any]:
+    """Rows of the tables of another database, as far as it has their columns; deploys write the two last ones."""
+    columns = rows(
+        like,
+        """select c.oid::regclass::text, string_agg(format('t.%I', a.attname), ', ' order by a.attnum)
+           from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+           where c.relkind = 'r' and c.relnamespace::regnamespace::text in ('capataz', 'capataz_ops')
+             and c.relname !~ 'yoyo' and c.relname not in ('deployments', 'jobs')
+           group by c.oid order by 1""",
+    )
+    return {table: rows(dsn, f"select row({names})::text from {table} as t order by 1") for table, names in columns}
+
+
+def do_work(dsn: str) -> None:
+    """Rows of every kind: completed, failed, retried, cancelled, and some under way."""
+    run(dsn, WORK)
+    for _ in range(8):
+        run(dsn, END.format(ends=ENDS))
+    run(
+        dsn,
+        END.format(ends="when true then s.state::text"),
+        "select capataz.cancel_robot(r.robot_id) from capataz.robots as r where r.status = 'PENDING'"
+        " order by r.robot_id limit 2",
+        "select capataz.fold_counters()",
+        "select capataz.fold_analytics()",
+    )
+
+
+def roll_back(dsn: str) -> None:
+    """Undoes what came after the release."""
+    done = yoyo(dsn, ROOT / "sql", "rollback", "--revision", deploy.read_tree().migrations[RELEASED].stem)
+    assert done.returncode == 0, done.stderr
+    assert len(marks(dsn)) == RELEASED
+
+
+def test_rollback_to_the_release_and_up_again_loses_nothing(empty: str, released: str) -> None:
+    deploy.migrate(empty)
+    do_work(empty)
+    before = contents(empty, released)
+    assert {len(before[f"capataz.{table}"]) > 1 for table in ("module_registry", "robots", "robot_execute")} == {True}
+    assert all(before[f"capataz_ops.{table}"] for table in ("execution_steps", "module_minutes", "workers"))
+    settings = "select s::text from capataz_ops.module_settings as s order by s.module_name"
+    keys = "select k::text from capataz_ops.api_keys as k order by k.key_id"
+    stored = [rows(empty, settings), rows(empty, keys)]
+    roll_back(empty)
+    assert contents(empty, released) == before
+    assert rows(empty, CATALOG) == rows(released, CATALOG)
+    report = deploy.migrate(empty)
+    assert len(report.applied) == len(deploy.read_tree().migrations) - RELEASED
+    assert report.warnings == ()
+    assert contents(empty, released) == before
+    assert [rows(empty, settings), rows(empty, keys)] == stored
+
+
+# of what is kept per day or in all, without forecasts and trends, which are samples
+FIGURES = (
+    "select f.robot_type, f.module_name, f.hour, f.completed_count, f.completed_ms, f.failed_count, f.failed_ms,"
+    " f.retried_count, f.cpu_ms, f.memory_mb_ms from capataz_ops.type_hours as f order by 1, 2, 3",
+    "select f.robot_type, f.module_name, f.day, f.completed_count, f.completed_ms, f.failed_count, f.failed_ms,"
+    " f.retried_count, f.cpu_ms, f.memory_mb_ms from capataz_ops.type_days as f order by 1, 2, 3",
+    "select f.robot_type, f.module_name, f.minute, f.completed_count, f.completed_ms, f.failed_count"
+    " from capataz_ops.type_minutes as f order by 1, 2, 3",
+    "select f::text from capataz_ops.step_days as f order by 1",
+    "select f.module_name, f.day, f.error_category, f.step_name, f.fingerprint, f.error_count, f.hour_counts"
+    " from capataz_ops.error_days as f order by 1, 2, 3, 4, 5",
+    "select f.module_name, f.completed_count, f.completed_ms, f.failed_count, f.duration_counts"
+    " from capataz_ops.module_totals as f order by 1",
+    "select f::text from capataz_ops.module_minutes as f order by 1",
+    "select f::text from capataz_ops.module_histograms as f order by 1",
+)
+
+
+def test_an_upgraded_database_works_on_and_rebuild_derived_knows_its_history(empty: str) -> None:
+    deploy.migrate(empty)
+    do_work(empty)
+    before = [rows(empty, figure) for figure in FIGURES]
+    assert all(before)
+    roll_back(empty)
+    deploy.migrate(empty)
+    assert rows(empty, "select capataz.validate_consistency()") == [(0,)]
+    # what was under way ends, and what ended before is deleted: nothing is taken from counts that it is not in
+    with psycopg.connect(empty) as connection:
+        connection.execute("delete from capataz.robot_execute where execution_state in ('COMPLETED', 'FAILED')")
+        connection.execute("select capataz.fold_counters(), capataz.fold_analytics()")
+        for table in ("type_minutes", "type_hours", "type_days"):
+            assert (
+                connection.execute(
+                    f"select * from capataz_ops.{table} where completed_count < 0 or failed_count < 0".encode()
+                ).fetchall()
+                == []
+            ), table
+        connection.rollback()
+    run(empty, "select capataz.rebuild_derived()")
+    assert [rows(empty, figure) for figure in FIGURES] == before
+    run(empty, END.format(ends=ENDS), "select capataz.fold_counters()")
+    assert rows(empty, "select capataz.validate_consistency()") == [(0,)]
+
+
+def test_settings_that_stood_there_before_they_were_known(empty: str) -> None:
+    """register_module kept whatever key it did not know; plain SQL could write API keys too."""
+    deploy.migrate(empty)
+    run(empty, WORK)
+    roll_back(empty)
+    run(
+        empty,
+        "set session_replication_role = replica; update capataz.module_registry set registration_data ="
+        """ registration_data || '{"rate_limit": "fast", "retention_days": 7}' where module_name = 'Mail';"""
+        "insert into capataz.module_registry (module_id, module_name, module_version, supported_robot_types,"
+        " registration_data) values ('Odd_1_prod', 'Odd', '1', array['T'], '{\"api_keys\": {\"k\": {\"hash\":"
+        ' "0", "scopes": ["read"], "label": "x", "expires_at": "soon"}}}\')',
+    )
+    report = deploy.migrate(empty)
+    assert report.warnings == (
+        "settings of module Mail stay as they were: registration_data.rate_limit must be a JSON object",
+        "settings of module Odd stay as they were: registration_data.api_keys: invalid input syntax for type timestamp:"
+        ' "soon"',
+    )
+    assert rows(
+        empty,
+        "select s.module_name, s.rate_per_second, s.sensitive_paths, s.sla_seconds, s.retention_days,"
+        " s.input_schemas is null from capataz_ops.module_settings as s order by 1",
+    ) == [
+        ("Legal", 5, ["$.name"], 60, 9, False),
+        ("Mail", None, None, None, None, True),
+        ("Odd", None, None, None, None, True),
+    ]
+    assert rows(empty, "select module_name, label from capataz_ops.api_keys order by 1") == [
+        ("Legal", "one"),
+        ("Mail", "two"),
+    ]
+    # it is told until it is mended, and stops nobody else
+    assert rows(empty, "select capataz.validate_consistency()") == [(1,)]
+    assert rows(empty, "select subject, detail from capataz_ops.findings") == [
+        ("Mail", "registration_data.rate_limit must be a JSON object")
+    ]
+    assert len(rows(empty, "select * from capataz.claim_robots('Mail', 5)")) == 5
+    run(
+        empty,
+        "select capataz.register_module('Mail', '1', array['T'], p_registration_data => '{\"rate_limit\": null}')",
+    )
+    assert rows(empty, "select capataz.validate_consistency()") == [(0,)]
+    assert rows(empty, "select retention_days from capataz_ops.module_settings where module_name = 'Mail'") == [(7,)]
+    run(empty, "delete from capataz.module_registry where module_name = 'Odd'")
+    assert deploy.migrate(empty).warnings == ()
+
+
+def test_a_deploy_waits_for_no_module_whose_settings_are_right(empty: str) -> None:
+    deploy.migrate(empty)
+    run(empty, WORK)
+    with psycopg.connect(empty) as connection:
+        connection.execute("select from capataz.module_registry for update")
+        assert deploy.migrate(empty, table_lock_s=0.1, attempts=1).warnings == ()
+
+
 def test_every_migration_has_a_rollback() -> None:
     for migration in deploy.read_tree().migrations:
         rollback = migration.path.with_name(f"{migration.stem}.rollback.sql")

@@ -6,7 +6,8 @@ A deploy has two phases under one session advisory lock:
    killed at any moment continues cleanly.
 2. ``sql/functions``, ``sql/triggers``, ``sql/jobs``, ``sql/grants.sql``: replaceable code, applied anew on every
    deploy in one transaction, which fails if the catalog holds a routine, view, trigger or job that no file defines.
-   Views and triggers are replaced only where they differ: replacing one locks it, or its table.
+   Views and triggers are replaced only where they differ: replacing one locks it, or its table. At the end settings
+   that this code knows are taken from ``registration_data``.
 
 :func:`migrate` does it, :func:`state` tells what a database has, :func:`build_dist` writes the same as one file for
 ``psql -f``. All raise :class:`DeployError`. Times are seconds.
@@ -868,6 +869,7 @@ class _CodePhase:
             self.check_orphan_jobs()
         if self.tree.grants:
             self.apply(self.tree.grants, self.tree.grants.text)
+        self.derive_settings()
         self.record()
 
     def apply(self, file: SqlFile, text: str) -> None:
@@ -1052,6 +1054,19 @@ class _CodePhase:
         orphans = [str(found[0]) for found in rows if found[0] not in self.tree.job_names]
         if orphans:
             raise _orphan_error("job", orphans, "sql/jobs")
+
+    def derive_settings(self) -> None:
+        """Settings that this code knows and older code did not may stand in registration_data already."""
+        row = self.connection.execute("select pg_catalog.to_regprocedure('capataz_ops._derive_settings()')").fetchone()
+        if not row or row[0] is None:
+            return
+        try:
+            rows = self.connection.execute(
+                "select d.module_name, d.finding from capataz_ops._derive_settings() as d"
+            ).fetchall()
+        except (pg_errors.LockNotAvailable, pg_errors.DeadlockDetected) as error:
+            raise _BusyError("rows of capataz.module_registry") from error
+        self.warnings.extend(f"settings of module {name} stay as they were: {finding}" for name, finding in rows)
 
     def record(self) -> None:
         row = self.connection.execute("select pg_catalog.to_regclass('capataz_ops.deployments') is not null").fetchone()

@@ -19,7 +19,7 @@ begin
     return 'RB400: execute_id must be a text';
   elsif pg_column_size(p_element -> 'output_data') > 4194304 then
     return 'RB400: output_data is too large';
-  elsif not capataz_ops._json_fits(p_element -> 'output_data') then
+  elsif capataz_ops._json_fault(p_element -> 'output_data') is not null then
     return 'RB400: output_data is nested too deeply, or has a number out of range';
   end if;
 
@@ -28,7 +28,7 @@ begin
       return format('RB400: %s must be a JSON object', v_key);
     elsif pg_column_size(p_element -> v_key) > 4194304 then
       return format('RB400: %s is too large', v_key);
-    elsif not capataz_ops._json_fits(p_element -> v_key) then
+    elsif capataz_ops._json_fault(p_element -> v_key) is not null then
       return format('RB400: %s is nested too deeply, or has a number out of range', v_key);
     end if;
   end loop;

@@ -29,7 +29,7 @@ begin
     return 'RB400: error_details must be a JSON object';
   elsif pg_column_size(p_element -> 'error_details') > 4194304 then
     return 'RB400: error_details is too large';
-  elsif not capataz_ops._json_fits(p_element -> 'error_details') then
+  elsif capataz_ops._json_fault(p_element -> 'error_details') is not null then
     return 'RB400: error_details is nested too deeply, or has a number out of range';
   elsif jsonb_typeof(p_element -> 'error_stack_trace') not in ('string', 'null') then
     return 'RB400: error_stack_trace must be a text';

@@ -29,7 +29,7 @@ begin
   end if;
   -- one expression for the good case; which rule is broken is looked up only where one is
   if (
-    (p_output_data = '{}' or capataz_ops._json_fits(p_output_data))
+    (p_output_data = '{}' or capataz_ops._json_fault(p_output_data) is null)
     and p_performance_metrics = '{}'
     and num_nulls(p_confidence_score, p_completeness_score, p_resource_usage_mb) = 3
   ) is not true then

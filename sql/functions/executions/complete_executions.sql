@@ -31,7 +31,7 @@ begin
       case
         -- the usual element, told apart in one look
         when jsonb_typeof(b.element) = 'object' and jsonb_typeof(b.element -> 'execute_id') = 'string'
-          and capataz_ops._json_fits(b.element)
+          and capataz_ops._json_fault(b.element) is null
           and b.element - '{execute_id,output_data}'::text[] = '{}'
           then null
         else capataz_ops._completion_error(b.element)

@@ -57,10 +57,12 @@ as $$
   )
   union all
   (
-    select 'settings', m.module_name, 'capataz_ops.module_settings differs from registration_data'
-    from capataz.module_registry as m
-    left join capataz_ops.module_settings as s on s.module_name = m.module_name
-    where s is distinct from capataz_ops._parse_settings(m.module_name, m.registration_data)
+    select 'settings', f.module_name, f.finding
+    from (
+      select m.module_name, capataz_ops._settings_finding(m.module_name, m.registration_data) as finding
+      from capataz.module_registry as m
+    ) as f
+    where f.finding is not null
     limit 100
   )
   union all

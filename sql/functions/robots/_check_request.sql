@@ -27,7 +27,7 @@ begin
 
   -- one expression for the good case; which rule is broken is looked up only where one is
   if v_request.robot_type <> '' and length(v_request.robot_type) <= 50 and v_request.robot_type !~ '[[:cntrl:]]'
-     and (v_request.input_data = '{}' or capataz_ops._json_fits(v_request.input_data))
+     and (v_request.input_data = '{}' or capataz_ops._json_fault(v_request.input_data) is null)
      and v_request.priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
      and v_request.retry_limit between 0 and 1000
      and (v_request.module_name is null or length(v_request.module_name) between 1 and 100)
@@ -50,7 +50,7 @@ begin
      )
      and (
        v_request.metadata is null
-       or jsonb_typeof(v_request.metadata) = 'object' and capataz_ops._json_fits(v_request.metadata)
+       or jsonb_typeof(v_request.metadata) = 'object' and capataz_ops._json_fault(v_request.metadata) is null
          and not v_request.metadata ? 'traceparent'
      )
      and (

@@ -47,14 +47,14 @@ declare
   v_request capataz_ops.robot_request;
   v_context jsonb;
   v_module_name text := p_module_name;
-  v_modules constant text[] := capataz_ops._scope('submit');
+  v_modules constant text[] := capataz_ops._scope_in('submit', p_module_name);
   v_is_routed constant boolean := p_module_name is null and v_modules is null;
 begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   -- one expression for the usual call; which rule is broken is looked up only where one is
   if (
     p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'
-    and (p_input_data = '{}' or capataz_ops._json_fits(p_input_data))
+    and (p_input_data = '{}' or capataz_ops._json_fault(p_input_data) is null)
     and p_priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
     and p_retry_limit between 0 and 1000
     and p_metadata = '{}'

@@ -1,7 +1,8 @@
 -- capataz_ops._granted_modules(p_role_name) -> text[]
 --
 -- Modules granted to a role or to a role it is a member of, directly or not. Null where it is tied to none: neither it nor a
--- role it is a member of is capataz_worker or was ever granted a module (ADR 0019), under whatever name.
+-- role it is a member of is capataz_worker or was ever granted a module (ADR 0019), under whatever name. A module that was
+-- granted to several of them may be there more than once: to make them distinct costs more than all else here.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._granted_modules(p_role_name name)
   returns text[]
@@ -31,7 +32,7 @@ begin
      or exists (select from capataz_ops.tied_roles as t where t.role_name = any (v_names) or t.role_oid = any (v_mine))
   then
     return array(
-      select distinct g.module_name::text
+      select g.module_name::text
       from capataz_ops.module_grants as g
       where g.role_name = any (v_names)
     );

@@ -1,6 +1,6 @@
 -- capataz_ops._has_path(p_data, p_path) -> boolean
 --
--- Whether there is a value at a path of sensitive_paths (lax: see _mask_at) that is not null.
+-- Whether there is a value at a path of sensitive_paths (lax: see _mask_paths) that is not null.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._has_path(p_data jsonb, p_path text)
   returns boolean

@@ -1,6 +1,6 @@
 -- capataz_ops._listed(p_names) -> text
 --
--- Names for a message: up to ten of them, or "no module".
+-- Names for a message, each once, in order: up to ten of them, or "no module".
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._listed(p_names text[])
   returns text
@@ -10,11 +10,13 @@ create or replace function capataz_ops._listed(p_names text[])
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_names constant text[] := array(select distinct n.name from unnest(p_names) as n (name) order by n.name);
 begin
   return case
-    when coalesce(cardinality(p_names), 0) = 0 then 'no module'
-    when cardinality(p_names) <= 10 then array_to_string(p_names, ', ')
-    else array_to_string(p_names[1:10], ', ') || format(' and %s more', cardinality(p_names) - 10)
+    when v_names = '{}'::text[] then 'no module'
+    when cardinality(v_names) <= 10 then array_to_string(v_names, ', ')
+    else array_to_string(v_names[1:10], ', ') || format(' and %s more', cardinality(v_names) - 10)
   end;
 end
 $$;

@@ -14,12 +14,11 @@ create or replace function capataz_ops._mask_json(p_data jsonb, p_paths text[])
 as $$
 declare
   v_data jsonb := p_data;
-  v_path text;
   v_first bigint;
 begin
-  foreach v_path in array coalesce(p_paths, '{}'::text[]) loop
-    v_data := capataz_ops._mask_at(v_data, capataz_ops._path_steps(v_path));
-  end loop;
+  if p_paths <> '{}'::text[] then
+    v_data := capataz_ops._mask_paths(v_data, capataz_ops._path_tree(p_paths));
+  end if;
   if not capataz_ops._maybe_sensitive(v_data::text) then
     return v_data;
   end if;

@@ -12,13 +12,13 @@ create or replace function capataz_ops._path_steps(p_path text)
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if p_path !~ '^\$(\.\*|\.[A-Za-z_][A-Za-z0-9_]*|\."[^"\\]{1,100}"|\[\*\]|\[[0-9]{1,9}\]){1,50}$' then
+  if p_path !~ '^\$(\.\*|\.[A-Za-z_][A-Za-z0-9_]*|\."[^"\\]{1,100}"|\[\*\]|\[(?:0|[1-9][0-9]{0,8})\]){1,50}$' then
     return null;
   end if;
   return array(
     select case when m.found[1] like '."%' then '.' || substr(m.found[1], 3, length(m.found[1]) - 3) else m.found[1] end
     from regexp_matches(
-      p_path, '(\.\*|\.[A-Za-z_][A-Za-z0-9_]*|\."[^"\\]{1,100}"|\[\*\]|\[[0-9]{1,9}\])', 'g'
+      p_path, '(\.\*|\.[A-Za-z_][A-Za-z0-9_]*|\."[^"\\]{1,100}"|\[\*\]|\[(?:0|[1-9][0-9]{0,8})\])', 'g'
     ) with ordinality as m (found, place)
     order by m.place
   );

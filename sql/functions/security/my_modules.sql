@@ -10,11 +10,13 @@ create or replace function capataz.my_modules()
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_modules constant text[] := capataz_ops._scope(null);
 begin
-  return coalesce(
-    capataz_ops._scope(null),
-    array(select m.module_name::text from capataz.module_registry as m order by m.module_name)
-  );
+  if v_modules is null then
+    return array(select m.module_name::text from capataz.module_registry as m order by m.module_name);
+  end if;
+  return array(select distinct m.module_name from unnest(v_modules) as m (module_name) order by m.module_name);
 end
 $$;
 

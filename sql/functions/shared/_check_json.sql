@@ -1,6 +1,6 @@
 -- capataz_ops._check_json(p_field, p_value, p_must_be_object) -> void
 --
--- Rejects a JSON argument over 4 MiB (binary size) or 100 levels, or one that is no object where an object is needed.
+-- Rejects a JSON argument that cannot be stored (_json_fault), or that is no object where an object is needed.
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 naming the field.   (specification 5.1: input validation)
 create or replace function capataz_ops._check_json(p_field text, p_value jsonb, p_must_be_object boolean)
@@ -11,25 +11,22 @@ create or replace function capataz_ops._check_json(p_field text, p_value jsonb, 
   security invoker
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_fault constant text := capataz_ops._json_fault(p_value);
 begin
-  if not capataz_ops._json_fits(p_value)
-     and pg_column_size(p_value #> '{}') <= 4194304
-     and jsonb_path_exists(
-       p_value, 'strict $.** ? (@.type() == "number" && (@ > 1e100 || @ < -1e100 || @ != 0 && @ > -1e-100 && @ < 1e-100))'
-     )
-  then
+  if v_fault = 'number' then
     raise exception using
       errcode = 'RB400',
       message = format('%s has a number out of range', p_field),
       detail = format('%s has a number beyond 1e100, or nearer to 0 than 1e-100.', p_field),
       hint = 'Write such numbers as texts.';
-  elsif not capataz_ops._json_fits(p_value) and pg_column_size(p_value #> '{}') <= 4194304 then
+  elsif v_fault = 'levels' then
     raise exception using
       errcode = 'RB400',
       message = format('%s is nested too deeply', p_field),
       detail = format('%s has more than 100 levels.', p_field),
       hint = 'JSON may have up to 100 levels of objects and arrays.';
-  elsif not capataz_ops._json_fits(p_value) then
+  elsif v_fault = 'size' then
     raise exception using
       errcode = 'RB400',
       message = format('%s is too large', p_field),

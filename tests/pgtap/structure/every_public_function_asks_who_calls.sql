@@ -12,7 +12,7 @@ select set_eq(
         or has_function_privilege('capataz_producer', p.oid, 'execute')
         or has_function_privilege('capataz_gateway', p.oid, 'execute')
       )
-      and p.prosrc !~ 'capataz_ops\._(scope|require_fleet|check_key|key_of_caller|record_health_check)\M'
+      and p.prosrc !~ 'capataz_ops\._(scope|scope_in|require_fleet|check_key|key_of_caller|record_health_check)\M'
       and p.prosrc !~ 'capataz\.get_robot\('$$,
   array['utc_now', 'deployed_version'],
   'only the clock and the version ask nobody'
