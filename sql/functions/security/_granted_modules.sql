@@ -14,7 +14,6 @@ as $$
 declare
   v_mine oid[] := array[to_regrole(quote_ident(p_role_name))::oid];
   v_further oid[] := v_mine;
-  v_names text[];
 begin
   loop
     v_further := array(
@@ -26,15 +25,18 @@ begin
     exit when v_further = '{}'::oid[];
     v_mine := v_mine || v_further;
   end loop;
-  v_names := array(select pg_get_userbyid(m.role_id)::text from unnest(v_mine) as m (role_id));
-
-  if 'capataz_worker' = any (v_names)
-     or exists (select from capataz_ops.tied_roles as t where t.role_name = any (v_names) or t.role_oid = any (v_mine))
+  if to_regrole('capataz_worker') = any (v_mine)
+     or exists (
+       select
+       from capataz_ops.tied_roles as t
+       where t.role_oid = any (v_mine)
+          or t.role_name in (select pg_get_userbyid(r.role_id) from unnest(v_mine) as r (role_id))
+     )
   then
     return array(
       select g.module_name::text
-      from capataz_ops.module_grants as g
-      where g.role_name = any (v_names)
+      from unnest(v_mine) as r (role_id)
+      join capataz_ops.module_grants as g on g.role_name = pg_get_userbyid(r.role_id)
     );
   end if;
   return null;
