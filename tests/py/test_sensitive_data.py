@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from capataz.validation import check_input
@@ -175,6 +175,7 @@ def masked_at(value: Any, path: list[str]) -> Any:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(document=plain, declared=paths)
+@example(document=[None, None], declared=["$.a", "$[0]"])
 def test_all_paths_at_once_mask_what_each_masks(module_dsn: str, document: Any, declared: list[str]) -> None:
     """One walk over the document gives what one walk per path gives, in any order of the paths."""
     expected = document
