@@ -50,7 +50,7 @@ READS = {
     "system_health": "select * from capataz.system_health()",
     "get_robot": "select * from capataz.get_robot('history_1')",
     "explain_robot": "select * from capataz.explain_robot('queue_1')",
-    "report, daily": "select capataz.report('daily')",
+    "report of today": "select capataz.report('daily', capataz.utc_now()::date)",
     "scrape of metrics": SCRAPE,
 }
 

@@ -18,13 +18,12 @@ create or replace function capataz.error_rates(p_module_name text default null, 
   stable
   security definer
   set search_path = pg_catalog, pg_temp
-  set enable_seqscan = off
   set jit = off
 as $$
 #variable_conflict use_column
 declare
   v_modules constant text[] := capataz_ops._scope('read');
-  v_from timestamp;
+  v_until constant timestamp := date_trunc('hour', capataz.utc_now()) + interval '1 hour';
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, false);
   perform capataz_ops._require_access(v_modules, p_module_name);
@@ -32,40 +31,21 @@ begin
   if p_module_name is not null then
     perform capataz_ops._require_module(p_module_name);
   end if;
-  v_from := date_trunc('hour', capataz.utc_now()) - make_interval(hours => coalesce(p_hours, 24)::integer - 1);
 
   return query
   select
-    m.module_name,
-    c.robot_type,
-    c.completed_count,
-    c.failed_count,
-    round(100.0 * c.failed_count / nullif(c.completed_count + c.failed_count, 0), 2),
-    (c.completed_ms / nullif(c.completed_count, 0))::bigint
-  from capataz.module_registry as m
-  cross join lateral (
-    select
-      u.robot_type,
-      greatest(sum(u.completed_count), 0)::bigint as completed_count,
-      greatest(sum(u.failed_count), 0)::bigint as failed_count,
-      greatest(sum(u.completed_ms), 0) as completed_ms
-    from (
-      select f.robot_type, f.completed_count, f.failed_count, f.completed_ms
-      from capataz_ops.type_hours as f
-      where f.module_name = m.module_name
-        and f.hour >= v_from
-      union all
-      select d.robot_type, d.completed_count, d.failed_count, d.completed_ms
-      from capataz_ops.type_deltas as d
-      where d.module_name = m.module_name
-        and d.minute >= v_from
-    ) as u
-    group by u.robot_type
-  ) as c
-  where (p_module_name is null or m.module_name = p_module_name)
-    and (v_modules is null or m.module_name = any (v_modules))
-    and c.completed_count + c.failed_count > 0
-  order by m.module_name, c.robot_type;
+    t.module_name,
+    t.robot_type,
+    t.completed_count,
+    t.failed_count,
+    round(100.0 * t.failed_count / nullif(t.completed_count + t.failed_count, 0), 2),
+    t.completed_ms / nullif(t.completed_count, 0)
+  from capataz_ops._type_sums(
+    case when p_module_name is null then v_modules else array[p_module_name] end,
+    v_until - make_interval(hours => coalesce(p_hours, 24)::integer),
+    v_until
+  ) as t
+  order by t.module_name, t.robot_type;
 end
 $$;
 
