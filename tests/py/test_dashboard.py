@@ -21,6 +21,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -181,7 +182,9 @@ def size(browser: Browser, width: int, *, dark: bool = False) -> None:
 
 
 def wait(browser: Browser, what: Callable[[Browser], Any]) -> Any:
-    return WebDriverWait(browser, PATIENCE, 0.05).until(what)
+    """What it gives once that is true; an element that was drawn anew meanwhile is looked for again."""
+    gone = (NoSuchElementException, StaleElementReferenceException)
+    return WebDriverWait(browser, PATIENCE, 0.05, ignored_exceptions=gone).until(what)
 
 
 def find(browser: Browser, selector: str) -> WebElement:
@@ -195,7 +198,7 @@ def open_page(browser: Browser, url: str, page: str = "") -> str:
     browser.get("about:blank")
     browser.get_log("browser")
     browser.get(f"{url}/#/{page}")
-    return find(browser, "main h1").text
+    return str(wait(browser, lambda b: b.find_element(By.CSS_SELECTOR, "main h1").text))
 
 
 def errors(browser: Browser) -> list[str]:
