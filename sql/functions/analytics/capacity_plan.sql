@@ -3,7 +3,7 @@
 -- Growth and capacity (specification 4.2: capacity planning, ADR 0025). Attempts ended a day, over the last 90 whole days before
 -- the end of the month or before today, from the first day on which something ended: days_observed. growth_per_day: slope of the
 -- regression line, growth_low and growth_high its 95 % confidence interval; r2: how much of the differences the line explains;
--- is_growing: the interval lies above 0. Fewer than 14 days give no growth. forecast_per_day with forecast_low and forecast_high (95 %):
+-- is_growing: the interval lies above 0. Fewer than 14 days give no growth, no r2 and no interval. forecast_per_day with forecast_low and forecast_high (95 %):
 -- the last day of the month. month_total: attempts in the month, known days as they were, the others by the line.
 -- Little's law: busy = attempts a second x seconds that each takes. busy_mean: of the last 7 of these days; busy_peak: in their
 -- busiest hour, peak_per_hour; in_flight_peak: the most that samples of 30 days saw. service_seconds and wait_seconds: means of these

@@ -21,7 +21,8 @@ begin
     return '"***"'::jsonb;
   end if;
 
-  -- names go into each element; places are those of this array alone. What is masked stays so, whatever is masked after it: branches may be gone one after the other
+  -- names go into each element; places are those of this array alone. What is masked stays so, whatever is masked after it:
+  -- branches may be gone one after the other
   if jsonb_typeof(p_data) = 'array' then
     foreach v_each in array array[
       case when p_tree ? 'names' then p_tree - array['places', '[*]', '[0]'] end, p_tree -> '[*]'

@@ -1,6 +1,7 @@
 -- capataz_ops._scope(p_scope) -> text[]: modules that the caller may reach; null = every module
 --
--- The one place where a public function learns whose call it is (specification 5.1, ADR 0019). In this order:
+-- The place where a public function learns whose call it is (specification 5.1, ADR 0019); _scope_in spares calls that name a
+-- module granted to the caller the look through all grants, and asks here otherwise. In this order:
 -- superuser                         every module
 -- member of capataz_gateway         the module of the API key that authenticate() accepted in this transaction, where the
 --                                   key has p_scope (submit, work, read or admin; admin includes all; null: any will do)
