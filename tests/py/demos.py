@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import psutil
 import psycopg
+
+from support import wait_until
 
 RUNTIME = Path(__file__).resolve().parents[2] / "python" / "runtime"
 
@@ -73,14 +74,6 @@ def demos(module: str) -> Iterator[Callable[..., Demo]]:
         if demo.process.poll() is None:
             demo.process.kill()
             demo.process.communicate()
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 60) -> None:
-    """Wait for something that must happen."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def one(dsn: str, query: str) -> Any:

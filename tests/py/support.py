@@ -27,6 +27,15 @@ PATIENCE = 60.0
 
 MODULE = "LegalModule"
 
+
+def wait_until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Wait for something that must happen, ``patience`` seconds at most."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
 ACTIVE = "('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')"
 
 CLOCK = """

@@ -27,6 +27,7 @@ from support import (
     pairs,
     register,
     shift_clock,
+    wait_until,
 )
 
 MODULES = "select string_agg(e ->> 'module_name', ' ') from json_array_elements(capataz.cached('active_modules')) as e"
@@ -398,13 +399,6 @@ def test_a_client_without_local_cache_reads_every_time(dsn: str, db: Connection)
             assert reads(db, client) == n + 1
 
 
-def wait_until(found: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE / 2  # less than the lifetime of the routing table
-    while not found():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def listeners(connection: Connection) -> list[int]:
     rows = connection.execute(
         "select pid from pg_stat_activity where application_name = 'capataz (cache)' and query = %s and state = 'idle'",
@@ -414,6 +408,7 @@ def listeners(connection: Connection) -> list[int]:
 
 
 def test_a_client_drops_a_value_on_notify(dsn: str, db: Connection) -> None:
+    lifetime = 60  # of the routing table, seconds
     register(db, "A")
     db.execute("select capataz.warm_caches()")
     with Capataz(dsn, pool_size=1, local_cache=True) as client:
@@ -424,14 +419,14 @@ def test_a_client_drops_a_value_on_notify(dsn: str, db: Connection) -> None:
             before = reads(db, client)
             client.cached("routing_table")
         register(db, "B")
-        wait_until(lambda: names(client.cached("routing_table")) == ["A", "B"])
+        wait_until(lambda: names(client.cached("routing_table")) == ["A", "B"], lifetime / 2)
 
         # a lost listener comes back, and nothing is missed
         [pid] = listeners(db)
         db.execute("select pg_terminate_backend(%s)", [pid])
         wait_until(lambda: listeners(db) not in ([], [pid]))
         register(db, "C")
-        wait_until(lambda: names(client.cached("routing_table")) == ["A", "B", "C"])
+        wait_until(lambda: names(client.cached("routing_table")) == ["A", "B", "C"], lifetime / 2)
     wait_until(lambda: not listeners(db))
 
 

@@ -12,7 +12,8 @@ import psutil
 import psycopg
 import pytest
 
-from demos import Demo, demos, one, wait_until
+from demos import Demo, demos, one
+from support import wait_until
 
 DOCUMENTS = 60  # enough for a worker to be killed among them
 

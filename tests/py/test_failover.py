@@ -14,7 +14,8 @@ import pytest
 
 from capataz.demo.failover.facts import Evidence, Probe, _judge
 from capataz.models import HealthChange
-from demos import Demo, demos, one, wait_until
+from demos import Demo, demos, one
+from support import wait_until
 
 SHORT = ("--seconds", "8", "--json")
 ACTIVE = "select count(*) from capataz.robot_execute where completed_at is null"

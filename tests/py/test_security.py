@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from support import PATIENCE, Session, Sessions
+from support import PATIENCE, Session, Sessions, wait_until
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Login = Callable[..., Connection]
@@ -46,8 +46,11 @@ def login(db: Connection, dsn: str) -> Iterator[Login]:
         return connection
 
     yield make
+    pids = [connection.info.backend_pid for connection in opened if not connection.closed]
     for connection in opened:
         connection.close()
+    # a session drops what it made in pg_temp as it ends: drop owned would lock the same objects in another order
+    wait_until(lambda: not db.execute("select from pg_stat_activity where pid = any (%s)", [pids]).fetchall())
     for role in roles:
         db.execute(sql.SQL("drop owned by {}").format(sql.Identifier(role)))
         db.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
