@@ -149,10 +149,56 @@ declare
   v_failed text[];
   v_completed text[];
   v_permit record;
+  v_has_ended boolean;
+  v_is_one boolean;
+  v_had_permit boolean;
 begin
-  if not exists (select from new_rows as n where n.completed_at is not null) then
+  select
+    bool_or(n.completed_at is not null),
+    count(*) = 1 and bool_and(n.execution_state = 'COMPLETED' and n.robot_type is not null and not n.has_permit)
+  into v_has_ended, v_is_one
+  from new_rows as n;
+  if v_has_ended is not true then
     return null;
   end if;
+
+  -- the usual statement, one execution that completes, is its own sum: what follows below, without grouping
+  if v_is_one then
+    select o.has_permit into v_had_permit
+    from old_rows as o
+    where o.completed_at is null;
+    if found then
+      if v_had_permit then
+        perform capataz_ops._give_permits(n.module_name, 1) from new_rows as n;
+      end if;
+      with typed as (
+        insert into capataz_ops.type_deltas (
+          module_name, robot_type, minute, completed_count, completed_ms, failed_count, failed_ms, waited_count, waited_ms,
+          estimated_count, estimated_ms, estimated_actual_ms, cpu_ms, memory_mb_ms, disk_io_mb, network_io_mb, api_calls, api_ms
+        )
+        select
+          n.module_name, n.robot_type, date_trunc('minute', n.completed_at), 1, coalesce(n.duration_ms, 0), 0, 0,
+          num_nonnulls(n.due_at), greatest(round(extract(epoch from n.started_at - n.due_at) * 1000), 0),
+          num_nonnulls(n.estimated_minutes), n.estimated_minutes * 60000::bigint,
+          case when n.estimated_minutes is not null then n.duration_ms end,
+          round(n.cpu_usage_percent * n.duration_ms / 100), n.memory_usage_mb * n.duration_ms::bigint,
+          n.disk_io_mb, n.network_io_mb, n.external_api_calls, n.external_api_duration_ms
+        from new_rows as n
+      )
+      insert into capataz_ops.module_deltas (
+        module_name, minute, completed_count, completed_ms, failed_count, processed_count, processed_ms, succeeded, durations,
+        efficiencies
+      )
+      select
+        n.module_name, date_trunc('minute', n.completed_at), 1, coalesce(n.duration_ms, 0), 0, 1, coalesce(n.duration_ms, 0), true,
+        array[n.duration_ms], array[(coalesce(n.efficiency_score, 1) * 100)::smallint]
+      from new_rows as n
+      returning array[module_name::text] into v_completed;
+      perform capataz_ops._note_ends(null, v_completed);
+      return null;
+    end if;
+  end if;
+
   for v_permit in  -- nothing where no row held a permit
     select p.module_name, sum(p.permits)::integer as given
     from (

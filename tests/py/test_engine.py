@@ -226,6 +226,23 @@ def test_fresh_cluster_of_the_newest_major_deployed_by_a_non_superuser(state: Pa
         assert report.applied
         assert deploy.migrate(dsn).triggers_replaced == ()
         assert deploy.state(dsn).current
+        # since 16 the deployer is an administrator of the groups it made, and by that no gateway: it needs no API key
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("select capataz.register_module('A', '1', array['T'])")
+            assert connection.execute("select capataz.run_job('build_daily_report')").fetchone() == ("ok",)
+            assert connection.execute("select module_name from capataz.performance_scoreboard()").fetchall() == [("A",)]
+            connection.execute(
+                "create role app login in role capataz_producer"
+            )  # its administrator is the deployer too
+            connection.execute("select capataz.grant_module('A', 'app')")
+        # a gateway by a membership that is not inherited is one
+        with psycopg.connect(engine.dsn, autocommit=True) as connection:
+            connection.execute("create role silent login in role capataz_producer")
+            connection.execute("grant capataz_gateway to silent with inherit false, set true")
+        with psycopg.connect(make_conninfo(dsn, user="silent"), autocommit=True) as connection:
+            with pytest.raises(psycopg.Error) as caught:
+                connection.execute("select capataz.submit_robot('T')")
+            assert caught.value.sqlstate == "RB401"
 
 
 def test_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:

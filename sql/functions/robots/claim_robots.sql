@@ -35,7 +35,7 @@ create or replace function capataz.claim_robots(
 as $$
 #variable_conflict use_column
 declare
-  v_modules constant text[] := capataz_ops._scope_in('work', p_module_name);
+  v_modules constant text[] := capataz_ops._scope('work', p_module_name);
   v_now constant timestamp := capataz.utc_now();
   v_wanted integer := least(greatest(coalesce(p_batch_size, 1), 0), 1001)::integer;
   v_module record;

@@ -47,7 +47,7 @@ declare
   v_request capataz_ops.robot_request;
   v_context jsonb;
   v_module_name text := p_module_name;
-  v_modules constant text[] := capataz_ops._scope_in('submit', p_module_name);
+  v_modules constant text[] := capataz_ops._scope('submit', p_module_name);
   v_is_routed constant boolean := p_module_name is null and v_modules is null;
 begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)

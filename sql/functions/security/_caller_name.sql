@@ -15,7 +15,7 @@ declare
 begin
   if v_key_id is not null
      and current_setting('is_superuser') <> 'on'
-     and pg_has_role(v_caller::name, 'capataz_gateway', 'member')
+     and capataz_ops._is_gateway(v_caller::name)
   then
     return 'key ' || v_key_id;
   end if;

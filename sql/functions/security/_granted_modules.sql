@@ -14,6 +14,10 @@ as $$
 declare
   v_mine oid[] := array[to_regrole(quote_ident(p_role_name))::oid];
   v_further oid[] := v_mine;
+  -- since 16 an administrator of a role may neither use its rights nor become it
+  v_privilege constant text := case
+    when current_setting('server_version_num')::integer >= 160000 then 'usage, set' else 'member'
+  end;
 begin
   loop
     v_further := array(
@@ -21,6 +25,7 @@ begin
       from pg_auth_members as a
       where a.member = any (v_further)
         and a.roleid <> all (v_mine)
+        and pg_has_role(a.member, a.roleid, v_privilege)
     );
     exit when v_further = '{}'::oid[];
     v_mine := v_mine || v_further;

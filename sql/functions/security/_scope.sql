@@ -1,18 +1,18 @@
--- capataz_ops._scope(p_scope) -> text[]: modules that the caller may reach; null = every module
+-- capataz_ops._scope(p_scope, p_module_name) -> text[]: modules that the caller may reach; null = every module
 --
--- The place where a public function learns whose call it is (specification 5.1, ADR 0019); _scope_in spares calls that name a
--- module granted to the caller the look through all grants, and asks here otherwise. In this order:
+-- The one place where a public function learns whose call it is (specification 5.1, ADR 0019). In this order:
 -- superuser                         every module
 -- member of capataz_gateway         the module of the API key that authenticate() accepted in this transaction, where the
 --                                   key has p_scope (submit, work, read or admin; admin includes all; null: any will do)
+-- p_module_name, where it was granted to the caller itself   that module alone: one look-up, however many are granted
 -- member of owner, admin, operator  every module
 -- member of capataz_viewer          every module, for p_scope read
 -- member of capataz_worker, or tied by grant_module   the modules granted to it, or to a role it is a member of
 -- anybody else (a producer)         every module
--- The setting capataz.principal counts for the gateway alone.
+-- p_module_name: the module that the call names, if any. The setting capataz.principal counts for the gateway alone.
 -- Locks: none. Writes: nothing.
 -- Raises: RB401 gateway without a valid key, RB403 the key lacks the scope.
-create or replace function capataz_ops._scope(p_scope text)
+create or replace function capataz_ops._scope(p_scope text, p_module_name text default null)
   returns text[]
   language plpgsql
   stable
@@ -26,8 +26,17 @@ begin
     return null;
   end if;
   v_caller := coalesce(nullif(current_setting('role'), 'none'), session_user)::name;  -- _caller(), without a call
-  if pg_has_role(v_caller, 'capataz_gateway', 'member') then
+  if capataz_ops._is_gateway(v_caller) then
     return array[(capataz_ops._key_of_caller(p_scope)).module_name::text];
+  elsif p_module_name is not null
+        and exists (
+          select
+          from capataz_ops.module_grants as g
+          where g.role_name = v_caller::text
+            and g.module_name = p_module_name
+        )
+  then
+    return array[p_module_name];
   elsif pg_has_role(v_caller, 'capataz_operator', 'usage')
         or pg_has_role(v_caller, 'capataz_admin', 'usage')
         or pg_has_role(v_caller, 'capataz_owner', 'usage')
@@ -39,5 +48,5 @@ begin
 end
 $$;
 
-comment on function capataz_ops._scope(text) is
+comment on function capataz_ops._scope(text, text) is
   'Modules that the caller may reach, null = every module. RB401, RB403.';

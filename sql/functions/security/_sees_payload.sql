@@ -17,7 +17,7 @@ declare
 begin
   if current_setting('is_superuser') = 'on' then
     return true;
-  elsif pg_has_role(v_caller, 'capataz_gateway', 'member') then
+  elsif capataz_ops._is_gateway(v_caller) then
     return (capataz_ops._key_of_caller(null)).scopes && array['submit', 'work', 'admin'];
   elsif pg_has_role(v_caller, 'capataz_operator', 'usage')
         or pg_has_role(v_caller, 'capataz_admin', 'usage')
