@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from capataz import Capataz, NotFound
 from capataz.cli import app
-from capataz.reporting import plots, render
+from capataz.reporting import UnknownReportError, plots, render
 from capataz.reporting.markdown import _cell
 from capataz.reporting.words import change, figure, seconds, size
 from support import Connection, install_clock, register, shift_clock
@@ -282,6 +282,39 @@ def test_names_are_text_and_nothing_else(documents: dict[str, Document]) -> None
         assert "| A\\|B |" in render(documents[kind], "md")
 
 
+@pytest.mark.parametrize("name", [r"$\bad{$", "cost $5 and $6", 'v1.2345 #040404 id="a"', "a < b > c --> d", "<!-- x"])
+def test_plots_say_names_as_they_are(documents: dict[str, Document], name: str) -> None:
+    document = json.loads(json.dumps(documents["weekly"]))
+    document["modules"][0]["module"] = name
+    for category in document["errors"]["categories"][:1]:
+        category["category"] = name
+    page = Page("".join(plot.svg for plot in plots.plots(document)))
+    assert name in page.words
+    assert any(words.startswith(name + "  (") for words in page.words)
+
+
+def test_growth_is_drawn_over_the_days_it_was_reckoned_from(clock: Connection, dsn: str) -> None:
+    """A month under way in a system that is there since the third: the days that are over, and none before or after."""
+    to(clock, datetime(2026, 4, 3, 12))
+    register(clock, "Legal", ["AUDIT"])
+    for day in range(3, 21):
+        import_ended(clock, "Legal", "AUDIT", [(datetime(2026, 4, day, 13), 1000, None)] * day)
+    to(clock, datetime(2026, 4, 20, 20))
+    clock.execute("select capataz.fold_counters()")
+    with Capataz(dsn, connection=clock) as client:
+        document = client.report("monthly", date=date(2026, 4, 20))
+    assert document["capacity"]["days"] == 17
+    drawn: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "_svg", lambda figure, number: drawn.append((figure, number)) or "")
+        plots.growth(document, 1)
+    [(figure, _)] = drawn
+    points, line = (drawing.get_data() for drawing in figure.axes[0].lines[:2])
+    assert [when.day for when in points[0]] == [when.day for when in line[0]] == list(range(3, 20))
+    assert list(points[1]) == list(range(3, 20))
+    assert [round(value) for value in line[1]] == list(range(3, 20))
+
+
 def test_markdown_says_names_as_they_are() -> None:
     assert _cell("[click](http://x) `a` *b* _c_ d_e a|b <i>") == (
         "\\[click\\](http://x) \\`a\\` \\*b\\* \\_c\\_ d_e a\\|b &lt;i>"
@@ -297,7 +330,7 @@ def test_a_report_of_nothing_can_be_read(clock: Connection, dsn: str) -> None:
 
 
 def test_a_later_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="format 1, not 2"):
+    with pytest.raises(UnknownReportError, match="format 1, not 2"):
         render({"format": 2}, "json")
 
 

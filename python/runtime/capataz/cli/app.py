@@ -956,7 +956,7 @@ def report(
     dsn: Dsn = None,
 ) -> None:
     """Show the report of a day, week or month, or write it to one self-contained file."""
-    from ..reporting import FORMATS, render
+    from ..reporting import FORMATS, UnknownReportError, render
 
     suffix = out.suffix.removeprefix(".").lower() if out else ""
     chosen = next((known for known in FORMATS if known == (form or suffix).lower()), None)
@@ -969,7 +969,7 @@ def report(
         text = render(document, chosen or "md")
     except ModuleNotFoundError as error:
         fail(f"HTML needs {error.name}", hint="pip install 'capataz[reports]', or choose --format md")
-    except ValueError as error:
+    except UnknownReportError as error:
         fail(str(error), hint="Upgrade this client.")
     if out is None or str(out) == "-":
         sys.stdout.write(text)

@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-__all__ = ["FORMATS", "render"]
+__all__ = ["FORMATS", "UnknownReportError", "render"]
 
 Format = Literal["html", "md", "json"]
 FORMATS: Final[tuple[Format, ...]] = ("html", "md", "json")
@@ -23,15 +23,22 @@ FORMATS: Final[tuple[Format, ...]] = ("html", "md", "json")
 KNOWN_FORMAT: Final = 1
 
 
+class UnknownReportError(ValueError):
+    """The document is of a later version than this renderer."""
+
+
 def render(document: Mapping[str, Any], form: Format = "html") -> str:
     """Return a report as text: HTML, Markdown or JSON.
 
     Raises:
-        ValueError: the document is of a later version, or the format is unknown.
+        UnknownReportError: the document is of a later version.
+        ValueError: the format is unknown.
         ModuleNotFoundError: HTML without matplotlib.
     """
     if document.get("format") != KNOWN_FORMAT:
-        raise ValueError(f"this version renders reports of format {KNOWN_FORMAT}, not {document.get('format')!r}")
+        raise UnknownReportError(
+            f"this version renders reports of format {KNOWN_FORMAT}, not {document.get('format')!r}"
+        )
     if form == "json":
         return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     if form == "md":

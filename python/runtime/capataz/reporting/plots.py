@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -39,6 +39,7 @@ INK: Final = {
 STYLE: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "capataz",
+    "text.parse_math": False,  # a name may hold dollar signs, and is no formula
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
@@ -89,15 +90,19 @@ def _svg(figure: Figure, number: int) -> str:
     text = re.sub(
         r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true" focusable="false">', text, count=1
     )
-    for name, colour in INK.items():
-        text = text.replace(colour, f"var(--{name})")
-    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
     used = set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", text))
-    text = re.sub(r' id="([^"]+)"', lambda m: f' id="p{number}-{m[1]}"' if m[1] in used else "", text)
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>p{number}-", text)
+    text = re.sub("<[^>]*>", lambda tag: _tag(tag[0], number, used), text)  # what is between tags are names and figures
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _tag(tag: str, number: int, used: Collection[str]) -> str:
+    for name, colour in INK.items():
+        tag = tag.replace(colour, f"var(--{name})")
+    tag = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", tag)
+    tag = re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
+    tag = re.sub(r' id="([^"]+)"', lambda m: f' id="p{number}-{m[1]}"' if m[1] in used else "", tag)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>p{number}-", tag)
 
 
 def _axes(height: float) -> tuple[Figure, Axes]:
@@ -345,15 +350,16 @@ def growth(document: Mapping[str, Any], number: int) -> Plot | None:
         return None
     steps, starts, width, _ = _course(document)
     slope, per_day = plan["growth"]["slope"], plan["growth"]["per_day"]
-    first = len(steps) - plan["days"]
-    shown = starts[first:]
+    # the days that the line was drawn through: from the first with figures on (_report_capacity)
+    first = next(n for n, s in enumerate(steps) if s["completed"] + s["failed"] + s["sample_count"])
+    shown = starts[first : first + plan["days"]]
     middle = (len(shown) - 1) / 2
     line = [per_day + slope * (place - middle) for place in range(len(shown) + 30)]
     days = [shown[0] + width * place for place in range(len(shown) + 30)]
     figure, axes = _axes(2.7)
     axes.plot(
         shown,
-        [s["completed"] + s["failed"] for s in steps[first:]],
+        [s["completed"] + s["failed"] for s in steps[first : first + len(shown)]],
         color=INK["line"],
         linewidth=0,
         marker="o",
