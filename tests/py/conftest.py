@@ -11,6 +11,7 @@ import itertools
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,26 +94,57 @@ def template(create_database: MakeDatabase) -> str:
     return name
 
 
-@contextmanager
-def _copy(create_database: MakeDatabase, admin: Connection, template: str) -> Iterator[str]:
-    dsn = create_database(template)
-    yield dsn
-    name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
-    assert isinstance(name, str)
-    admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+class Copies:
+    """Copies of the template, one test each. A thread makes the next one, and drops those that were used, meanwhile."""
+
+    def __init__(self, create_database: MakeDatabase, server_dsn: str, template: str) -> None:
+        self._create = create_database
+        self._server_dsn = server_dsn
+        self._template = template
+        self._thread = ThreadPoolExecutor(1)
+        self._next = self._thread.submit(self._make)
+
+    def _make(self) -> str:
+        dsn = self._create(self._template)
+        psycopg.connect(dsn).close()  # the first session of a database reads its whole catalog
+        return dsn
+
+    def _drop(self, dsn: str) -> None:
+        name = str(psycopg.conninfo.conninfo_to_dict(dsn)["dbname"])
+        with psycopg.connect(self._server_dsn, autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """A copy; dropped in the end, whoever is still connected."""
+        made, self._next = self._next.result(), self._thread.submit(self._make)
+        yield made
+        self._thread.submit(self._drop, made)
+
+    def close(self) -> None:
+        """Wait for the thread. What is left is dropped with all other databases."""
+        self._thread.shutdown()
+
+
+@pytest.fixture(scope="session")
+def copies(create_database: MakeDatabase, server_dsn: str, template: str) -> Iterator[Copies]:
+    """Gives every test a database of its own."""
+    made = Copies(create_database, server_dsn, template)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def dsn(create_database: MakeDatabase, admin: Connection, template: str) -> Iterator[str]:
-    """A fresh deployed database for one test; dropped after it, whoever is still connected."""
-    with _copy(create_database, admin, template) as made:
+def dsn(copies: Copies) -> Iterator[str]:
+    """A fresh deployed database for one test."""
+    with copies.one() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def module_dsn(create_database: MakeDatabase, admin: Connection, template: str) -> Iterator[str]:
+def module_dsn(copies: Copies) -> Iterator[str]:
     """A fresh deployed database shared by the tests of one module."""
-    with _copy(create_database, admin, template) as made:
+    with copies.one() as made:
         yield made
 
 
