@@ -179,7 +179,13 @@ begin
     (select max(extract(epoch from r.replay_lag)) from pg_stat_replication as r),
     (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))::bigint from pg_stat_replication as r),
     (
-      select extract(epoch from clock_timestamp() - a.last_archived_time)::bigint
+      -- 0 where the segment before the current one is archived: nothing waits
+      select case
+        when left(a.last_archived_wal, 24)
+             >= pg_walfile_name(pg_current_wal_lsn() - pg_size_bytes(current_setting('wal_segment_size')))
+          then 0
+        else extract(epoch from clock_timestamp() - a.last_archived_time)::bigint
+      end
       from pg_stat_archiver as a
       where current_setting('archive_mode') <> 'off'
     ),
