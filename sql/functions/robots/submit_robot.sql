@@ -3,11 +3,13 @@
 -- Hands one robot to a module (specification 3.2). null for p_module_name: routed. A due time in the past counts as now.
 -- p_estimated_duration_minutes: minutes; p_complexity_score: 0.0 to 9.9; p_retry_limit: 0 to 1000, 3 = at most 4 attempts.
 -- With p_cache_key, a robot in progress with that key is returned (deduplicated), and a COMPLETED one answers at once
--- (cache_hit) while its module's cache_ttl_seconds lasts. p_metadata is stored in enterprise_metadata;
--- its key traceparent, where it has one, must be a W3C trace context: workers go on with it (trace_contexts).
+-- (cache_hit) while its module's cache_ttl_seconds lasts; only where it has the same type and, where a module is named, is in
+-- that one. p_metadata is stored in enterprise_metadata; its key traceparent, where it has one, must be a W3C trace context:
+-- workers go on with it (trace_contexts).
 -- A caller who may not reach every module submits to its own; null chooses among them.
 -- Locks:  module_registry row (key share, by the foreign key). Writes: robots.
--- Raises: RB400 bad argument, type not supported, or input that does not fit the module's schema, RB401, RB403 not your module, RB404 unknown module, RB409 robot_id taken,
+-- Raises: RB400 bad argument, type not supported, or input that does not fit the module's schema, RB401, RB403 not your module,
+--         RB404 unknown module, RB409 robot_id taken, or cache_key held by a robot in progress of another type or module,
 --         RB503 module inactive or no module for the type.
 create or replace function capataz.submit_robot(
   p_robot_type text,
