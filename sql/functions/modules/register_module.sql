@@ -3,8 +3,9 @@
 -- Registers a module, or brings its registration up to date: an upsert by p_module_name (specification 3.1).
 -- A new version or environment re-labels the row; its robots and counters stay. p_registration_data is merged:
 -- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
--- Locks:  the module's limit where max_concurrency is given (waits for claims under way), module_registry row.
--- Writes: module_registry; by trigger module_settings, module_state, module_permits.
+-- Locks:  limit_guards rows where max_concurrency is given (waits for claims that saw the module without one), module_registry
+--         row.
+-- Writes: module_registry; by trigger module_settings, module_state, module_permits, limit_guards.
 -- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB401, RB403 an API key
 --         of another module, or one that would lift limits or add robot types, RB409 module_id taken by another name.
 create or replace function capataz.register_module(
@@ -104,8 +105,8 @@ begin
   end if;
 
   if v_data ? 'max_concurrency' then
-    -- before any row: claims under way end first, and none begins until this is committed (ADR 0007)
-    perform pg_advisory_xact_lock(hashtextextended('capataz.limit ' || p_module_name, 0));
+    -- before the module's row: claims that saw no limit end first, and none begins until this is committed (ADR 0007)
+    perform capataz_ops._lock_limit(p_module_name);
   end if;
 
   loop
