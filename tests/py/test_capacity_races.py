@@ -448,8 +448,8 @@ def test_two_limits_and_a_claim_do_not_meet_in_a_deadlock(
 ) -> None:
     """The second limit is the one that was set when it came, but not when it is its turn: then there is none.
 
-    A gate stops it in the middle of its registration, where the row of the module is its own. If it came to the locks of
-    the limit only then, the claim would be there before it, and the failure would wait for the row.
+    A gate stops it in the middle of its registration, where the row of the module is its own. If it came to the locks
+    of the limit only then, the claim would be there before it, and the failure would wait for the row.
     """
     register(db, max_concurrency=3, failure_threshold=1000)
     submit(db, 20)

@@ -236,11 +236,12 @@ def test_an_unknown_key_and_a_wrong_secret_cost_the_same(db: Connection) -> None
 @pytest.mark.usefixtures("modules")
 def test_nobody_outside_can_lock_claims_out(db: Connection, login: Login) -> None:
     """Advisory locks are open to everybody, and pg_locks shows theirs to everybody: claims stand behind none."""
-    db.execute("select capataz.register_module('Beta', '1', array['T'], p_registration_data => '{\"max_concurrency\": 5}')")
-    db.execute("select capataz.submit_robot('T', '{}', m) from unnest(array['Alpha', 'Beta']) as m, generate_series(1, 3)")
+    limit = "select capataz.register_module(%s, '1', array['T'], p_registration_data => '{\"max_concurrency\": 5}')"
+    db.execute(limit, ["Beta"])
     viewer = login("viewer")
     worker = login("worker", grants=("Alpha", "Beta"))
     for module in ("Alpha", "Beta"):
+        db.execute("select capataz.submit_robot('T', '{}', %s) from generate_series(1, 3)", [module])
         viewer.execute("select pg_advisory_lock(hashtextextended('capataz.limit ' || %s, 0))", [module])
         with worker.transaction():
             assert worker.execute("select count(*) from capataz.claim_robots(%s, 2)", [module]).fetchone() == (2,)
@@ -249,7 +250,7 @@ def test_nobody_outside_can_lock_claims_out(db: Connection, login: Login) -> Non
             ).fetchall()
             assert held == []
     db.execute("set lock_timeout = '5s'")
-    db.execute("select capataz.register_module('Alpha', '1', array['T'], p_registration_data => '{\"max_concurrency\": 5}')")
+    db.execute(limit, ["Alpha"])
     assert sqlstate(viewer, "select from capataz_ops.limit_guards for update") == "42501"
     assert sqlstate(worker, "do $$ begin lock table capataz_ops.limit_guards; end $$") == "42501"
 

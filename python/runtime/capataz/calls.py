@@ -1163,6 +1163,8 @@ def revoke_api_key(key_id: str) -> Call[bool]:
 def rotate_api_key(key_id: str, *, overlap_seconds: int | None = None, expires_at: datetime | None = None) -> Call[str]:
     """Issue a key in the place of another one, which stays valid for ``overlap_seconds`` (a day), and return it.
 
+    Without ``expires_at`` it lives as long from now as the other one was to live from its issue.
+
     Raises:
         Conflict: the key has expired or was revoked.
         NotFound: there is no such key.

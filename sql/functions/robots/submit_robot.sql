@@ -45,6 +45,7 @@ create or replace function capataz.submit_robot(
 as $$
 #variable_conflict use_column
 declare
+  c_control constant text := e'[\\u0001-\\u001F\\u007F-\\u009F\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069]';  -- as in _check_text
   v_now constant timestamp := capataz.utc_now();
   v_request capataz_ops.robot_request;
   v_context jsonb;
@@ -55,7 +56,7 @@ begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   -- one expression for the usual call; which rule is broken is looked up only where one is
   if (
-    p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'
+    p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ c_control
     and (p_input_data = '{}' or capataz_ops._json_fault(p_input_data) is null)
     and p_priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
     and p_retry_limit between 0 and 1000
