@@ -234,7 +234,7 @@ def test_an_unknown_key_and_a_wrong_secret_cost_the_same(db: Connection) -> None
 
 
 @pytest.mark.usefixtures("modules")
-def test_nobody_outside_can_lock_claims_out(db: Connection, login: Login) -> None:
+def test_nobody_outside_can_lock_claims_and_jobs_out(db: Connection, login: Login) -> None:
     """Advisory locks are open to everybody, and pg_locks shows theirs to everybody: claims stand behind none."""
     limit = "select capataz.register_module(%s, '1', array['T'], p_registration_data => '{\"max_concurrency\": 5}')"
     db.execute(limit, ["Beta"])
@@ -249,7 +249,10 @@ def test_nobody_outside_can_lock_claims_out(db: Connection, login: Login) -> Non
                 "select from pg_locks where locktype = 'advisory' and pid = %s", [worker.info.backend_pid]
             ).fetchall()
             assert held == []
+    for lock in ("sample", "partition module_trends", "partition module_trend_hours"):
+        viewer.execute("select pg_advisory_lock(hashtextextended('capataz.' || %s, 0))", [lock])
     db.execute("set lock_timeout = '5s'")
+    db.execute("select capataz.sample_resources(), capataz.trim_windows()")
     db.execute(limit, ["Alpha"])
     assert sqlstate(viewer, "select from capataz_ops.limit_guards for update") == "42501"
     assert sqlstate(worker, "do $$ begin lock table capataz_ops.limit_guards; end $$") == "42501"
