@@ -439,7 +439,7 @@ begin
   return NEW;
 end
 $$;
-create trigger gate before update on capataz_ops.module_settings for each row execute function test_clock.gate();
+create trigger gate before update on {} for each row execute function test_clock.gate();
 """
 
 
@@ -454,7 +454,7 @@ def test_two_limits_and_a_claim_do_not_meet_in_a_deadlock(
     register(db, max_concurrency=3, failure_threshold=1000)
     submit(db, 20)
     [(_, running)] = claim(db)
-    db.execute(GATE.encode())
+    db.execute(GATE.format("capataz_ops.module_settings").encode())
     porter, worker = new_session(), new_session()
     a.begin()
     a.rows(SET_LIMIT, ['{"max_concurrency": null}'])
@@ -474,6 +474,25 @@ def test_two_limits_and_a_claim_do_not_meet_in_a_deadlock(
     db.execute(FOLD)  # what ended while there was no limit gave nothing back, and was still counted by the second one
     claim(db, 10)
     assert active(db) == 3
+    check_invariants(db)
+
+
+def test_a_fold_goes_by_the_limit_that_its_sums_belong_to(
+    db: Connection, a: Session, b: Session, new_session: Sessions
+) -> None:
+    """A gate stops the fold after it has locked all units, where it adopts an execution; the limit is lowered there."""
+    register(db, max_concurrency=5)
+    submit(db, 10)
+    [(_, running)] = claim(db)
+    db.execute("update capataz.robot_execute set has_permit = false where execute_id = %s", [running])
+    db.execute(GATE.format("capataz.robot_execute").encode())
+    porter = new_session()
+    porter.rows("select pg_advisory_lock(1000)")
+    folding = a.start_and_wait_for_lock(FOLD)
+    b.must_not_wait(SET_LIMIT, ['{"max_concurrency": 2}'])
+    porter.rows("select pg_advisory_unlock(1000)")
+    result_of(folding)
+    assert len(claim(db, 10)) == 1
     check_invariants(db)
 
 
