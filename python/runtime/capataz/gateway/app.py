@@ -205,6 +205,15 @@ class Problems:
             await send({"type": "http.response.body", "body": body})
 
 
+async def _full(scope: Scope, receive: Receive, send: Send) -> None:
+    """ASGI: refuses the request of one connection too many."""
+    del receive, send
+    logger.warning("too many connections: request %s is refused", scope["capataz.record"].reference)
+    problem = unavailable("the gateway has too many connections", "Try again in a second.")
+    problem.headers["Connection"] = "close"
+    raise problem
+
+
 def _refused(error: HTTPException) -> Problem:
     """The router's own refusals: no such path, not this method."""
     if error.status_code == 405:
@@ -237,6 +246,7 @@ class Frame:
 
     def __init__(self, app: ASGIApp, audit: AuditLog, database: Database, settings: Settings) -> None:
         self._app = app
+        self._full = Problems(_full, settings)
         self._audit = audit
         self._database = database
         self._trusted = tuple(ip_network(proxy, strict=False) for proxy in settings.trusted_proxies)
@@ -263,7 +273,7 @@ class Frame:
             await send(message)
 
         try:
-            await self._app(scope, receive, framed)
+            await (self._full if scope.get("capataz.full") else self._app)(scope, receive, framed)
         finally:
             path = scope["path"]
             is_page = _is_page(path)
