@@ -464,6 +464,46 @@ def test_focus_and_what_was_opened_stay_while_figures_change(browser: Browser, f
 
 
 @needs_browser
+def test_all_modules_are_shown_also_while_the_page_is_paused(
+    browser: Browser, nothing: World, create_database: MakeDatabase, template: str, roles: Any
+) -> None:
+    world = _world(create_database(template), roles, nothing.audit.parent)
+    with psycopg.connect(world.dsn, autocommit=True) as connection:
+        connection.execute(
+            "select capataz.register_module('Module' || n, '1.0', array['WORK']) from generate_series(1, 50) as n"
+        )
+    with serving(world.gateway_dsn, world.viewer_dsn, world.audit) as world.url:
+        size(browser, 380)
+        open_page(browser, world.url)
+        wait(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, ".board .card")) == 48)
+        find(browser, "#live").click()
+        find(browser, "[data-all-modules]").click()
+        wait(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, ".board .card")) == 50)
+        assert browser.find_elements(By.CSS_SELECTOR, "[data-all-modules]") == []
+        assert find(browser, "#live").get_attribute("aria-pressed") == "false"
+
+
+@needs_browser
+def test_a_job_that_took_too_long_has_failed(browser: Browser, nothing: World) -> None:
+    size(browser, 1280)
+    with psycopg.connect(nothing.dsn, autocommit=True) as connection:
+        connection.execute(
+            "update capataz_ops.jobs set last_outcome = 'failed: timeout', last_error = 'it took longer than 60 s'"
+            " where job_name in ('purge_history', 'score_modules')"
+        )
+        connection.execute("update capataz_ops.jobs set next_due_at = '2020-01-01' where job_name = 'purge_history'")
+        states = dict(connection.execute("select job_name, is_late from capataz.list_jobs()").fetchall())
+    assert open_page(browser, nothing.url, "jobs") == "Jobs"
+    assert "2 failed last time" in find(browser, ".headline .pill").text
+    rows = {row.text.split("\n")[0]: row for row in browser.find_elements(By.CSS_SELECTOR, ".jobs tbody tr")}
+    for name, words in (("purge_history", "Purge history"), ("score_modules", "Score modules")):
+        pills = [pill.text for pill in rows[words].find_elements(By.CSS_SELECTOR, ".pill")]
+        assert pills == (["Late"] if states[name] else []) + ["Failed: timeout"]
+        assert "bad" in (rows[words].find_elements(By.CSS_SELECTOR, ".pill")[-1].get_attribute("class") or "")
+    assert states["purge_history"]
+
+
+@needs_browser
 def test_colours_can_be_chosen_and_are_remembered(browser: Browser, filled: World) -> None:
     size(browser, 1280)
     open_page(browser, filled.url)
