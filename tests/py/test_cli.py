@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from typer.testing import CliRunner, Result
 from capataz import Capataz, Worker, __version__
 from capataz.cli import app, views
 from capataz.cli.spark import meter, sparkline
-from capataz.models import ModuleActivity, ModuleHealth, ModuleState
+from capataz.models import Job, ModuleActivity, ModuleHealth, ModuleState
 
 PATIENCE = 60.0
 COMMANDS = [
@@ -400,6 +401,27 @@ def test_series_end_with_the_minute_under_way() -> None:
     assert (line.completed, line.failed) == ([2, 0, 0, 0, 3], [0, 0, 0, 0, 1])
 
 
+def test_gaps_of_the_last_day_are_told_together_where_they_belong_together(client: Capataz) -> None:
+    some = client.list_jobs()[0]
+
+    def gap(name: str, begin: float, end: float) -> Job:
+        """Hours before noon."""
+        times = {"gap_from": NOON - timedelta(hours=begin), "gap_until": NOON - timedelta(hours=end)}
+        return replace(some, job_name=name, last_outcome="ok", **times)
+
+    def told(*jobs: Job) -> list[str]:
+        return [line.plain for line in views.job_remarks(jobs, NOON)]
+
+    assert told(replace(some, gap_from=None, gap_until=None, last_outcome="ok")) == []
+    assert told(gap("purge", 60, 24.1), gap("tick", 1, 0.95)) == []  # long ago; minutes
+    assert told(
+        gap("fold", 6, 4), gap("sample", 5.9, 4), gap("purge", 72, 4), gap("health", 2, 1), gap("probe", 60, 50)
+    ) == [
+        "Gap: health did not run from 2026-03-10 10:00:00 UTC to 2026-03-10 11:00:00 UTC",
+        "Gap: purge did not run from 2026-03-07 12:00:00 UTC to 2026-03-10 08:00:00 UTC; 2 more had a gap in that time",
+    ]
+
+
 def test_where_there_is_little_room_the_sick_and_the_busy_are_shown() -> None:
     lines = [module_line(f"M{number:03}", "HEALTHY") for number in range(50)]
     lines[40] = module_line("Sick", "UNHEALTHY")
@@ -432,6 +454,23 @@ def test_an_error_is_one_clear_message_with_a_hint(run: Run) -> None:
     error = json.loads(run("status", "nobody", "--json", exits=1).stderr)["error"]
     assert (error["sqlstate"], error["message"]) == ("RB404", 'no robot "nobody"')
     assert error["hint"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize(
+    "command", [["jobs"], ["jobs", "--json"], ["modules"], ["doctor"], ["report", "daily", "--date", "today"]]
+)
+def test_a_full_disk_is_one_clear_message(module_dsn: str, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "capataz", *command],
+            env={**os.environ, "CAPATAZ_DSN": module_dsn},
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Exception ignored" not in result.stderr
 
 
 def test_wrong_usage_exits_with_2(run: Run, module: str) -> None:

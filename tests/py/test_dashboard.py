@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,9 @@ def filled(create_database: MakeDatabase, template: str, roles: Any, tmp_path_fa
 
 @pytest.fixture(scope="module")
 def nothing(create_database: MakeDatabase, template: str, roles: Any, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """An empty database, and a password."""
+    """An empty database."""
     world = _world(create_database(template), roles, tmp_path_factory.mktemp("nothing"))
-    options = ("--trusted-proxy", "127.0.0.1")
-    with serving(world.gateway_dsn, world.viewer_dsn, world.audit, *options) as world.url:
+    with serving(world.gateway_dsn, world.viewer_dsn, world.audit) as world.url:
         yield world
 
 
@@ -465,6 +464,46 @@ def test_focus_and_what_was_opened_stay_while_figures_change(browser: Browser, f
 
 
 @needs_browser
+def test_all_modules_are_shown_also_while_the_page_is_paused(
+    browser: Browser, nothing: World, create_database: MakeDatabase, template: str, roles: Any
+) -> None:
+    world = _world(create_database(template), roles, nothing.audit.parent)
+    with psycopg.connect(world.dsn, autocommit=True) as connection:
+        connection.execute(
+            "select capataz.register_module('Module' || n, '1.0', array['WORK']) from generate_series(1, 50) as n"
+        )
+    with serving(world.gateway_dsn, world.viewer_dsn, world.audit) as world.url:
+        size(browser, 380)
+        open_page(browser, world.url)
+        wait(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, ".board .card")) == 48)
+        find(browser, "#live").click()
+        find(browser, "[data-all-modules]").click()
+        wait(browser, lambda b: len(b.find_elements(By.CSS_SELECTOR, ".board .card")) == 50)
+        assert browser.find_elements(By.CSS_SELECTOR, "[data-all-modules]") == []
+        assert find(browser, "#live").get_attribute("aria-pressed") == "false"
+
+
+@needs_browser
+def test_a_job_that_took_too_long_has_failed(browser: Browser, nothing: World) -> None:
+    size(browser, 1280)
+    with psycopg.connect(nothing.dsn, autocommit=True) as connection:
+        connection.execute(
+            "update capataz_ops.jobs set last_outcome = 'failed: timeout', last_error = 'it took longer than 60 s'"
+            " where job_name in ('purge_history', 'score_modules')"
+        )
+        connection.execute("update capataz_ops.jobs set next_due_at = '2020-01-01' where job_name = 'purge_history'")
+        states = dict(connection.execute("select job_name, is_late from capataz.list_jobs()").fetchall())
+    assert open_page(browser, nothing.url, "jobs") == "Jobs"
+    assert "2 failed last time" in find(browser, ".headline .pill").text
+    rows = {row.text.split("\n")[0]: row for row in browser.find_elements(By.CSS_SELECTOR, ".jobs tbody tr")}
+    for name, words in (("purge_history", "Purge history"), ("score_modules", "Score modules")):
+        pills = [pill.text for pill in rows[words].find_elements(By.CSS_SELECTOR, ".pill")]
+        assert pills == (["Late"] if states[name] else []) + ["Failed: timeout"]
+        assert "bad" in (rows[words].find_elements(By.CSS_SELECTOR, ".pill")[-1].get_attribute("class") or "")
+    assert states["purge_history"]
+
+
+@needs_browser
 def test_colours_can_be_chosen_and_are_remembered(browser: Browser, filled: World) -> None:
     size(browser, 1280)
     open_page(browser, filled.url)
@@ -571,7 +610,7 @@ def _seconds(world: World, name: str, number: int) -> float:
 # --- who may see it ---------------------------------------------------------------------------------------------
 
 
-def test_without_a_password_only_this_machine_sees_it(filled: World, nothing: World) -> None:
+def test_without_a_password_only_this_machine_sees_it(filled: World) -> None:
     for path in ("/", "/ui/api/fleet.json", "/ui/app.js"):
         assert filled.get(path).status_code == 200
         for headers in (
@@ -579,6 +618,7 @@ def test_without_a_password_only_this_machine_sees_it(filled: World, nothing: Wo
             {"Host": "127.0.0.1.example:80"},
             {"X_Forwarded_For": "127.0.0.1"},  # a proxy that nobody vouches for
             {"Forwarded": "for=127.0.0.1"},
+            {"X_Real_IP": "127.0.0.1"},
             {"Sec_Fetch_Site": "cross-site"},
             {"Origin": "https://elsewhere.example"},
         ):
@@ -589,10 +629,29 @@ def test_without_a_password_only_this_machine_sees_it(filled: World, nothing: Wo
             assert "access-control-allow-origin" not in answer.headers
     assert "CAPATAZ_DASHBOARD_PASSWORD" in filled.get("/", X_Forwarded_For="203.0.113.9").text
     assert "access-control-allow-origin" not in filled.get("/ui/api/fleet.json", Origin=filled.url).headers
-    # behind a trusted proxy it is the visitor's address that counts
-    assert nothing.get("/ui/api/jobs.json", X_Forwarded_For="203.0.113.9").status_code == 403
-    assert nothing.get("/ui/api/jobs.json", X_Forwarded_For="::1").status_code == 200
-    assert nothing.get("/ui/api/jobs.json", X_Forwarded_For="127.0.0.1, 203.0.113.9").status_code == 403
+
+
+def test_without_a_password_a_trusted_proxy_has_to_say_who_asks(nothing: World) -> None:
+    proxied = replace(nothing)
+    options = ("--trusted-proxy", "127.0.0.1")
+    with serving(proxied.gateway_dsn, proxied.viewer_dsn, proxied.audit, *options) as proxied.url:
+        # it is the visitor's address that counts
+        for forwarded in ("::1", "127.0.0.1", "127.0.0.1:41234", "[::1]:41234", "203.0.113.9, 127.0.0.7"):
+            assert proxied.get("/ui/api/jobs.json", X_Forwarded_For=forwarded).status_code == 200, forwarded
+        for forwarded in (
+            *("203.0.113.9", "127.0.0.1, 203.0.113.9", "203.0.113.9:41234", "[2001:db8::1]:41234"),
+            *("unknown", "127.0.0.1, unknown", "", "_hidden", "localhost"),
+        ):
+            assert proxied.get("/ui/api/jobs.json", X_Forwarded_For=forwarded).status_code == 403, forwarded
+        # and where it does not say, it may be anybody
+        for headers in ({}, {"X_Real_IP": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"Via": "1.1 proxy"}):
+            assert proxied.get("/ui/api/jobs.json", **headers).status_code == 403, headers
+        assert "X-Forwarded-For" in proxied.get("/").text
+    # a proxy beside the one that is trusted
+    options = ("--trusted-proxy", "192.0.2.1")
+    with serving(proxied.gateway_dsn, proxied.viewer_dsn, proxied.audit, *options) as proxied.url:
+        assert proxied.get("/ui/api/jobs.json").status_code == 200
+        assert proxied.get("/ui/api/jobs.json", X_Forwarded_For="127.0.0.1").status_code == 403
 
 
 def test_with_a_password_nothing_is_shown_without_it(locked: World) -> None:
@@ -639,26 +698,80 @@ def test_with_a_password_nothing_is_shown_without_it(locked: World) -> None:
     assert PASSWORD not in locked.audit.read_text()
 
 
-def test_wrong_passwords_are_slowed_down_and_sessions_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    door = dashboard.Door(dashboard.DashboardSettings("", PASSWORD), trusts_proxies=False)
-    assert [door.sign_in("wrong") for _ in range(dashboard.FAILURES)] == [None] * dashboard.FAILURES
+def test_signing_out_ends_the_session_in_all_processes(locked: World) -> None:
+    def is_let_in(token: str) -> bool:
+        answers = {
+            locked.get("/ui/api/jobs.json", Cookie=f"{dashboard.COOKIE}={token}").status_code
+            for _ in range(8)  # whichever of the two processes answers
+        }
+        assert len(answers) == 1
+        return answers == {200}
+
+    with httpx.Client(base_url=locked.url, timeout=PATIENCE) as client:
+        tokens = []
+        for _ in range(2):
+            client.post("/ui/sign-in", data={"password": PASSWORD})
+            tokens.append(client.cookies[dashboard.COOKIE])
+        assert [is_let_in(token) for token in tokens] == [True, True]
+        client.post("/ui/sign-out")
+        assert client.cookies.get(dashboard.COOKIE) is None
+        assert [is_let_in(token) for token in tokens] == [True, False]
+        assert client.post("/ui/sign-out").status_code == 303  # again, and without a session
+
+
+def _asking(cookie: str) -> Any:
+    return dashboard.Request({"type": "http", "headers": [(b"cookie", f"{dashboard.COOKIE}={cookie}".encode())]})
+
+
+def test_wrong_passwords_are_slowed_down_by_address_and_sessions_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = dashboard.Door(dashboard.DashboardSettings("", PASSWORD))
+    assert [door.sign_in("wrong", "192.0.2.1") for _ in range(dashboard.FAILURES)] == [None] * dashboard.FAILURES
     with pytest.raises(dashboard.Problem) as refused:
-        door.sign_in(PASSWORD)
+        door.sign_in(PASSWORD, "192.0.2.1")
     assert refused.value.status == 429
+    for other in ("192.0.2.2", "2001:db8::1", None):
+        assert door.sign_in(PASSWORD, other) is not None
+    # whoever has an address of IPv6 has 2^64 of them
+    assert [door.sign_in("wrong", f"2001:db8::{n}") for n in range(dashboard.FAILURES)] == [None] * dashboard.FAILURES
+    with pytest.raises(dashboard.Problem):
+        door.sign_in(PASSWORD, "2001:db8::abcd")
+    assert door.sign_in(PASSWORD, "2001:db8:0:1::1") is not None
     soon = time.monotonic() + 61
     monkeypatch.setattr(dashboard.time, "monotonic", lambda: soon)
-    token = door.sign_in(PASSWORD)
+    token = door.sign_in(PASSWORD, "192.0.2.1")
     assert token is not None
-
-    def request(cookie: str) -> Any:
-        return dashboard.Request({"type": "http", "headers": [(b"cookie", f"{dashboard.COOKIE}={cookie}".encode())]})
-
-    assert door.is_open_for(request(token))
+    assert door.is_open_for(_asking(token))
     late = time.time() + dashboard.SESSION_SECONDS + 1
     monkeypatch.setattr(dashboard.time, "time", lambda: late)
-    assert not door.is_open_for(request(token))
+    assert not door.is_open_for(_asking(token))
     with pytest.raises(ValueError, match="8 characters"):
         dashboard.DashboardSettings("", "short")
+
+
+def test_what_is_kept_of_strangers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "ADDRESSES", 20)
+    door = dashboard.Door(dashboard.DashboardSettings("", PASSWORD))
+    for number in range(100):
+        assert door.sign_in("wrong", f"192.0.2.{number}") is None
+    assert len(door._failures) == 20
+
+
+def test_of_many_that_signed_out_none_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "SIGNED_OUT", 3)
+    began = int(time.time())
+    door = dashboard.Door(dashboard.DashboardSettings("", PASSWORD))
+    tokens = []
+    for second in range(6):
+        monkeypatch.setattr(dashboard.time, "time", lambda now=began + second: now)
+        token = door.sign_in(PASSWORD, None)
+        assert token is not None
+        tokens.append(token)
+    for token in (*tokens[:5], tokens[0], tokens[4]):
+        door.sign_out(_asking(token))
+    assert [door.is_open_for(_asking(token)) for token in tokens] == [False] * 5 + [True]
+    forged = tokens[5][:-1] + ("0" if tokens[5][-1] != "0" else "1")
+    door.sign_out(_asking(forged))
+    assert door.is_open_for(_asking(tokens[5]))
 
 
 @pytest.mark.parametrize(

@@ -735,17 +735,30 @@ def test_lines_cannot_be_forged(a: Caller, gateway: Gateway) -> None:
 
 
 def test_the_address_behind_a_trusted_proxy(a: Caller, gateway: Gateway) -> None:
-    def address(*forwarded: str) -> str:
+    def address(*forwarded: str) -> str | None:
         answer = a.http.get("/v1/modules", headers=[("X-Forwarded-For", value) for value in forwarded])
-        found: str = gateway.line(answer)["address"]
+        found: str | None = gateway.line(answer)["address"]
         return found
 
     assert address() == "127.0.0.1"
     assert address("203.0.113.7") == "203.0.113.7"
     assert address("198.51.100.1, 203.0.113.7") == "203.0.113.7"  # what the proxy saw, not what its caller claims
     assert address("198.51.100.1", "203.0.113.7, 127.0.0.1") == "203.0.113.7"
-    assert address("garbage\x1b[2J".replace("\x1b", "")) == "127.0.0.1"
     assert address("2001:db8::1") == "2001:db8::1"
+    assert address("203.0.113.7:41234") == "203.0.113.7"
+    assert address("[2001:db8::1]:443") == address("[2001:db8::1]") == "2001:db8::1"
+    assert address("127.0.0.1:80,198.51.100.1, 203.0.113.7:41234") == "203.0.113.7"
+    # whoever it was: not the proxy
+    for unreadable in (
+        "garbage[2J",
+        "unknown",
+        "",
+        "203.0.113.7,",
+        "203.0.113.7, unknown",
+        "203.0.113.7:",
+        "1.2.3.4:x",
+    ):
+        assert address(unreadable) is None, unreadable
 
 
 def test_nobody_else_is_believed(world: World, tmp_path: Path) -> None:

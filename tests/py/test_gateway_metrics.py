@@ -95,6 +95,10 @@ def test_a_key_sees_its_own_module_alone(gateway: Gateway, world: World) -> None
         assert names(answer) >= {"capataz_robots_waiting", "capataz_executions_ended", "capataz_workers"}
         assert not [n for n in names(answer) if n.startswith(("capataz_job", "capataz_check", "capataz_database"))]
     assert modules(scrape(gateway, world.keys["B", "read"])) == {"B"}
+    # a call with a key, so it is in the audit log
+    key = world.keys["A", "read"]
+    line = gateway.line(scrape(gateway, key))
+    assert (line["outcome"], line["path"], line["key_id"], line["module_name"]) == ("ok", "/metrics", key[4:20], "A")
 
 
 def test_others_are_refused(gateway: Gateway, world: World) -> None:
@@ -125,7 +129,8 @@ def test_the_token_opens_nothing_else_and_is_written_nowhere(gateway: Gateway) -
     assert scrape(gateway, TOKEN).status_code == 200
     written = gateway.audit.read_text()
     assert TOKEN not in written
-    assert not [line for line in gateway.lines() if line.get("path") == "/metrics" and line["outcome"] == "ok"]
+    scrapes = [line for line in gateway.lines() if line.get("path") == "/metrics" and line["outcome"] == "ok"]
+    assert all("key_id" in line for line in scrapes)  # of keys alone
 
 
 def test_many_scrapes_at_once_share_one_connection(gateway: Gateway, world: World, viewer: str) -> None:

@@ -383,11 +383,20 @@ def test_the_command_writes_one_file(week: tuple[Connection, list[Any]], run: Ru
     assert listed.count("daily") == 3
 
 
-def test_the_command_refuses_what_there_is_not(run: Run, dsn: str) -> None:
+def test_the_command_refuses_what_there_is_not(run: Run, dsn: str, tmp_path: Path) -> None:
     assert "no daily report" in run("report", "daily", exits=1).output
     assert "unknown value" in run("report", "yearly", exits=1).output
     assert "--date" in run("report", "daily", "--date", "yesterdays", exits=2).output
     assert "--format" in run("report", "daily", "--format", "pdf", exits=2).output
+    out = tmp_path / "report.pdf"
+    assert (
+        "no report has the format pdf" in run("report", "daily", "--date", "today", "--out", str(out), exits=2).output
+    )
+    assert not out.exists()
+    run("report", "daily", "--date", "today", "--format", "md", "--out", str(out))  # asked for in so many words
+    run("report", "daily", "--date", "today", "--out", str(tmp_path / "report"))
+    assert out.read_text().startswith("# Daily report")
+    assert (tmp_path / "report").read_text().startswith("# Daily report")
     with Capataz(dsn) as client, pytest.raises(NotFound):
         client.report("daily", date=date(2020, 1, 1))
 

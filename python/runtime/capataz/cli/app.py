@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 refused by the database, or failed; 2 wrong usage; 3 the d
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import json
@@ -82,6 +83,8 @@ TIERS = ("FAST", "STANDARD", "COMPLEX", "BULK")
 
 ACTIVITY_MINUTES = 60
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
 
 def main() -> None:
     """Entry point of the command ``capataz``."""
@@ -94,14 +97,28 @@ def _guarded(command: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return command(*args, **kwargs)
+            try:
+                return command(*args, **kwargs)
+            finally:
+                if sys.stdout is not None:  # it is with >&-
+                    sys.stdout.flush()  # what cannot be written shows here, not when Python ends
         except (CapatazError, psycopg.Error) as error:
             fail_with(error, as_json=bool(kwargs.get("as_json")))
         except BrokenPipeError:  # "capataz robots | head"
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_no_more()
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno not in _FULL or error.filename is not None:
+                raise
+            _write_no_more()
+            fail(f"cannot write the output: {error.strerror}", as_json=bool(kwargs.get("as_json")))
 
     return guarded
+
+
+def _write_no_more() -> None:
+    """Let what is still to be written to standard output go nowhere: it would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -962,6 +979,9 @@ def report(
     chosen = next((known for known in FORMATS if known == (form or suffix).lower()), None)
     if chosen is None and form is not None:
         fail(f"--format is {form!r}", hint=f"Give one of {', '.join(FORMATS)}.", code=EXIT_USAGE)
+    if chosen is None and suffix:
+        hint = f"Name it .{', .'.join(FORMATS)}, or give --format."
+        fail(f"--out is {str(out)!r}: no report has the format {suffix}", hint=hint, code=EXIT_USAGE)
     with _client(dsn) as (client, _):
         when = client.utc_now().date() if day == "today" else _day(day)
         document = client.report(kind, date=when)
@@ -1204,7 +1224,7 @@ def jobs(context: typer.Context, dsn: Dsn = None, as_json: AsJson = False) -> No
         show_json(found)
         return
     show(views.jobs_table(found, now))
-    for line in views.job_remarks(found):
+    for line in views.job_remarks(found, now):
         show(line)
 
 

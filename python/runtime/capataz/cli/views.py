@@ -568,22 +568,31 @@ def jobs_table(jobs: Sequence[Job], now: datetime) -> Grid:
     return grid
 
 
-def job_remarks(jobs: Sequence[Job]) -> list[Text]:
-    """Return what the table has no room for: errors of failed jobs, and the latest gap."""
+def job_remarks(jobs: Sequence[Job], now: datetime) -> list[Text]:
+    """Return what the table has no room for: errors of failed jobs, and gaps of the last day."""
     remarks = [
         Text.assemble((f"{job.job_name}: ", "bold red"), first_line(job.last_error))
         for job in jobs
         if job.last_outcome is not None and job.last_outcome.startswith("failed")
     ]
-    gaps = [job for job in jobs if job.gap_from is not None and job.gap_until is not None]
-    if gaps:
-        longest = max(gaps, key=lambda job: (job.gap_until or datetime.min) - (job.gap_from or datetime.min))
+    gaps = [
+        (job.gap_from, job.gap_until, job.job_name)
+        for job in jobs
+        if job.gap_from is not None
+        and job.gap_until is not None
+        and now - timedelta(days=1) <= job.gap_until <= now
+        and job.gap_until - job.gap_from > timedelta(minutes=5)
+    ]
+    told = []
+    while gaps:
+        longest = max(gaps, key=lambda gap: gap[1] - gap[0])
+        same = [gap for gap in gaps if gap[0] < longest[1] and longest[0] < gap[1]]
+        gaps = [gap for gap in gaps if gap not in same]
+        told.append((longest, len(same) - 1))
+    for (begin, end, name), others in sorted(told, reverse=True, key=lambda found: found[0][1]):
+        more = f"; {others} more had a gap in that time" if others else ""
         remarks.append(
-            Text.assemble(
-                ("Latest gaps: ", "yellow"),
-                f"{longest.job_name} did not run from {moment(longest.gap_from)} to {moment(longest.gap_until)}"
-                + (f"; so it was with {len(gaps) - 1} more" if len(gaps) > 1 else ""),
-            )
+            Text.assemble(("Gap: ", "yellow"), f"{name} did not run from {moment(begin)} to {moment(end)}{more}")
         )
     return remarks
 

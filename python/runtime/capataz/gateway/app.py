@@ -15,7 +15,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -67,6 +67,12 @@ _HEADERS: Final = (
 _POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
+_FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"forwarded", b"via"})
+_HOP: Final = re.compile(  # an address, some proxies add the port
+    r"\[(?P<v6>[0-9a-f:.]+)\](?::[0-9]{1,5})?|(?P<v4>[0-9.]+)(?::[0-9]{1,5})?|(?P<bare>[0-9a-f:.]+)",
+    re.ASCII | re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -106,7 +112,7 @@ def make_app(settings: Settings) -> ASGIApp:
     gateway = Gateway(database, settings)
     dashboard = None
     if settings.dashboard is not None:
-        dashboard = Dashboard(settings.dashboard, trusts_proxies=bool(settings.trusted_proxies))
+        dashboard = Dashboard(settings.dashboard)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -205,6 +211,15 @@ class Problems:
             await send({"type": "http.response.body", "body": body})
 
 
+async def _full(scope: Scope, receive: Receive, send: Send) -> None:
+    """ASGI: refuses the request of one connection too many."""
+    del receive, send
+    logger.warning("too many connections: request %s is refused", scope["capataz.record"].reference)
+    problem = unavailable("the gateway has too many connections", "Try again in a second.")
+    problem.headers["Connection"] = "close"
+    raise problem
+
+
 def _refused(error: HTTPException) -> Problem:
     """The router's own refusals: no such path, not this method."""
     if error.status_code == 405:
@@ -237,6 +252,7 @@ class Frame:
 
     def __init__(self, app: ASGIApp, audit: AuditLog, database: Database, settings: Settings) -> None:
         self._app = app
+        self._full = Problems(_full, settings)
         self._audit = audit
         self._database = database
         self._trusted = tuple(ip_network(proxy, strict=False) for proxy in settings.trusted_proxies)
@@ -247,7 +263,7 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = Record(secrets.token_hex(8), scope["method"], scope["path"], self._address(scope))
+        record = Record(secrets.token_hex(8), scope["method"], scope["path"], *self._origin(scope))
         scope["capataz.record"] = record
         status = 500
         reference = (b"capataz-reference", record.reference.encode())
@@ -263,34 +279,35 @@ class Frame:
             await send(message)
 
         try:
-            await self._app(scope, receive, framed)
+            await (self._full if scope.get("capataz.full") else self._app)(scope, receive, framed)
         finally:
             path = scope["path"]
             is_page = _is_page(path)
             # pages ask every two seconds: what they are refused is written, and who looks at payload
-            if status >= 400 or not (path in self._quiet or (is_page and record.function is None)):
+            is_quiet = path in self._quiet or is_page
+            if status >= 400 or not is_quiet or record.function is not None or record.key_id is not None:
                 record.role = None if is_page else self._database.role
                 try:
                     self._audit.write(record.line(status))
                 except OSError as error:
                     logger.error("the audit log cannot be written: %s", error)
 
-    def _address(self, scope: Scope) -> str | None:
+    def _origin(self, scope: Scope) -> tuple[str | None, bool]:
+        """The caller's address, as far as it is known, and whether that is surely this machine."""
         client = scope.get("client")
-        address: str | None = client[0] if client else None
-        if not self._trusted or address is None or not self._is_trusted(address):
-            return address
+        peer: str | None = client[0] if client else None
+        names = {name for name, _ in scope["headers"]}
+        if peer is None or not self._is_trusted(peer):
+            return peer, _is_loopback(peer) and not names & _FORWARDED
+        if b"x-forwarded-for" not in names:
+            return peer, False  # the proxy itself, or anybody behind one that does not tell
         forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        address = None
         for hop in reversed(forwarded.decode("latin-1").split(",")):  # the last that no trusted proxy vouches for
-            hop = hop.strip()
-            try:
-                ip_address(hop)
-            except ValueError:
+            address = _hop(hop.strip())
+            if address is None or not self._is_trusted(address):
                 break
-            address = hop
-            if not self._is_trusted(hop):
-                break
-        return address
+        return address, _is_loopback(address)
 
     def _is_trusted(self, address: str) -> bool:
         try:
@@ -298,6 +315,27 @@ class Frame:
         except ValueError:
             return False
         return any(found in network for network in self._trusted)
+
+
+def _hop(text: str) -> str | None:
+    """The address in an element of X-Forwarded-For; None: it holds none."""
+    found = _HOP.fullmatch(text)
+    if found is None or found.lastgroup is None:
+        return None
+    try:
+        return str(ip_address(found[found.lastgroup]))
+    except ValueError:
+        return None
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found.is_loopback
 
 
 class Gateway:

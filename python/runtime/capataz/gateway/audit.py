@@ -21,12 +21,17 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, default=str
 
 @dataclass(slots=True)
 class Record:
-    """What is known of a call so far."""
+    """What is known of a call so far.
+
+    ``address`` is None where a trusted proxy does not say readably for whom it asks. ``is_local``: the caller is surely
+    on this machine, nobody unknown in between.
+    """
 
     reference: str
     method: str
     path: str
     address: str | None = None
+    is_local: bool = False
     began: float = field(default_factory=time.perf_counter)
     role: str | None = None
     key_id: str | None = None

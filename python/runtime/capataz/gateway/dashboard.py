@@ -14,12 +14,13 @@ import hmac
 import html
 import json
 import logging
+import multiprocessing
 import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -42,7 +43,9 @@ logger = logging.getLogger("capataz.gateway")
 COOKIE: Final = "capataz_session"
 SESSION_SECONDS: Final = 12 * 3600
 SHORTEST_PASSWORD: Final = 8
-FAILURES: Final = 10  # sign-ins that may fail in a minute, for each process
+FAILURES: Final = 10  # sign-ins of an address that may fail in a minute, for each process
+ADDRESSES: Final = 10_000  # of which this is remembered
+SIGNED_OUT: Final = 1000  # sessions that were ended before their time, and are remembered one by one
 WAITING: Final = 100  # requests that wait for a connection
 KEPT: Final = 200  # answers that are kept
 FRESH_SECONDS: Final = 1.0
@@ -61,7 +64,6 @@ _POLICY: Final = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_FORWARDED: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 _SET_UP: Final = """\
 Its role reads and does nothing else:
@@ -86,9 +88,42 @@ where r.rolname = session_user
 """
 
 
+class SignedOut:
+    """Sessions that were signed out before they expired, in memory that all processes of a gateway share.
+
+    Where there are too many of them, the oldest make room, and all sessions that began before those end with them.
+    """
+
+    def __init__(self) -> None:
+        self._size = SIGNED_OUT
+        # how many there were; until when sessions expire that are ended as a whole; then pairs: expiry, nonce
+        self._shared = multiprocessing.get_context("spawn").Array("Q", 2 + 2 * self._size)
+
+    def __contains__(self, session: tuple[int, int]) -> bool:
+        expires, nonce = session
+        shared: Any = self._shared.get_obj()  # no lock: numbers of 64 bits are never half written
+        return expires <= shared[1] or nonce in shared[3::2]
+
+    def add(self, expires: int, nonce: int) -> None:
+        """Remember a session."""
+        lock = self._shared.get_lock()
+        is_held = lock.acquire(timeout=1)  # a process that was killed while it held it keeps it for ever
+        try:
+            if (expires, nonce) in self:
+                return
+            shared: Any = self._shared.get_obj()
+            place = 2 + 2 * (shared[0] % self._size)
+            shared[1] = max(shared[1], shared[place])
+            shared[place], shared[place + 1] = expires, nonce
+            shared[0] += 1
+        finally:
+            if is_held:
+                lock.release()
+
+
 @dataclass(frozen=True, slots=True)
 class DashboardSettings:
-    """How the dashboard is run. Picklable: worker processes get a copy, and so share the secret of the sessions.
+    """How the dashboard is run. Picklable: worker processes share the secret of the sessions, and which were ended.
 
     Attributes:
         dsn: connection string of a login role that is a member of ``capataz_viewer`` or ``capataz_operator``.
@@ -102,6 +137,7 @@ class DashboardSettings:
     connections: int = 3
     timeout: float = 5.0
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    signed_out: SignedOut = field(default_factory=SignedOut, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.password is not None and len(self.password) < SHORTEST_PASSWORD:
@@ -417,11 +453,11 @@ async def _configure(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> No
 class Door:
     """Who is let in: with a password whoever knows it; without, visitors from this machine."""
 
-    def __init__(self, settings: DashboardSettings, *, trusts_proxies: bool) -> None:
+    def __init__(self, settings: DashboardSettings) -> None:
         self._password = None if settings.password is None else _digest(settings.password)
         self._secret = settings.secret
-        self._trusts_proxies = trusts_proxies
-        self._failures: deque[float] = deque()
+        self._signed_out = settings.signed_out
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()  # by address, the latest at the end
 
     @property
     def has_password(self) -> bool:
@@ -444,14 +480,12 @@ class Door:
             raise http_problem(403, "pages of other sites may not read the dashboard")
         if self._password is not None:
             return
-        address = _record(request).address
-        if not _is_loopback(address) or (
-            not self._trusts_proxies and any(name in request.headers for name in _FORWARDED)
-        ):
+        if not _record(request).is_local:
             raise http_problem(
                 403,
                 "without a password the dashboard answers only to this machine",
-                "Set CAPATAZ_DASHBOARD_PASSWORD and start capataz serve again, or open it through an SSH tunnel.",
+                "Set CAPATAZ_DASHBOARD_PASSWORD and start capataz serve again, or open it through an SSH tunnel. "
+                "A --trusted-proxy has to say who asks, with X-Forwarded-For.",
             )
         name = host if host.endswith("]") else host.rpartition(":")[0] if ":" in host else host
         if name.lower() not in _LOCAL_HOSTS:
@@ -466,29 +500,47 @@ class Door:
         """Whether the visitor is signed in, or need not be."""
         if self._password is None:
             return True
-        parts = request.cookies.get(COOKIE, "").split(".")
-        if len(parts) != 3 or not parts[0].isascii() or not parts[0].isdecimal() or len(parts[0]) > 12:
-            return False
-        return hmac.compare_digest(self._sign(parts[0], parts[1]), parts[2].encode("ascii", "replace")) and (
-            int(parts[0]) > time.time()
-        )
+        session = self._session(request)
+        return session is not None and session not in self._signed_out
 
-    def sign_in(self, password: str) -> str | None:
+    def _session(self, request: Request) -> tuple[int, int] | None:
+        """The session that the visitor's cookie names: when it expires, and its number; None: none that goes on."""
+        parts = request.cookies.get(COOKIE, "").split(".")
+        if len(parts) != 3 or not hmac.compare_digest(
+            self._sign(parts[0], parts[1]), parts[2].encode("ascii", "replace")
+        ):
+            return None
+        expires, nonce = int(parts[0]), int(parts[1], 16)  # as they were signed
+        return (expires, nonce) if expires > time.time() else None
+
+    def sign_in(self, password: str, address: str | None) -> str | None:
         """A session's token; None: the password is wrong.
 
         Raises:
-            Problem: 429, too many were wrong lately
+            Problem: 429, too many from this address were wrong lately
         """
         now = time.monotonic()
-        while self._failures and now - self._failures[0] > 60:
-            self._failures.popleft()
-        if len(self._failures) >= FAILURES:
+        visitor = _network(address)
+        failures = self._failures.get(visitor, deque())
+        while failures and now - failures[0] > 60:
+            failures.popleft()
+        if len(failures) >= FAILURES:
             raise Problem(429, "RB429", "too many wrong passwords", "Try again in a minute.", {"Retry-After": "60"})
         if self._password is None or not hmac.compare_digest(_digest(password), self._password):
-            self._failures.append(now)
+            failures.append(now)
+            self._failures[visitor] = failures
+            self._failures.move_to_end(visitor)
+            while len(self._failures) > ADDRESSES:
+                self._failures.popitem(last=False)
             return None
         expires, nonce = str(int(time.time()) + SESSION_SECONDS), secrets.token_hex(8)
         return f"{expires}.{nonce}.{self._sign(expires, nonce).decode()}"
+
+    def sign_out(self, request: Request) -> None:
+        """End the visitor's session, where there is one."""
+        session = self._session(request)
+        if session is not None:
+            self._signed_out.add(*session)
 
     def _sign(self, expires: str, nonce: str) -> bytes:
         text = f"session {expires} {nonce}".encode("utf-8", "replace")
@@ -499,14 +551,13 @@ def _digest(password: str) -> bytes:
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
 
 
-def _is_loopback(address: str | None) -> bool:
+def _network(address: str | None) -> str:
+    """Whose wrong passwords are counted together: of IPv6 a network, of which one visitor has all addresses."""
     try:
         found = ip_address(address or "")
     except ValueError:
-        return False
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return found.is_loopback
+        return ""
+    return str(ip_network(f"{found}/64", strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
 def _record(request: Request) -> Record:
@@ -520,9 +571,9 @@ def _record(request: Request) -> Record:
 class Dashboard:
     """What is behind ``/`` and ``/ui``."""
 
-    def __init__(self, settings: DashboardSettings, *, trusts_proxies: bool) -> None:
+    def __init__(self, settings: DashboardSettings) -> None:
         self.reader = Reader(settings)
-        self._door = Door(settings, trusts_proxies=trusts_proxies)
+        self._door = Door(settings)
         self._files = reports.Files()
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -555,7 +606,7 @@ class Dashboard:
             record = _record(request)
             record.function = "sign-in"
             try:
-                token = self._door.sign_in(await _password(request))
+                token = self._door.sign_in(await _password(request), record.address)
                 message, status = "The password is wrong.", 401
             except Problem as problem:
                 if problem.status != 429:
@@ -581,6 +632,7 @@ class Dashboard:
 
     async def _sign_out(self, request: Request) -> Response:
         self._door.check_origin(request)
+        self._door.sign_out(request)
         answer = _redirect("sign-in")
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
         return answer

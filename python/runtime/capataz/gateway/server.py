@@ -30,6 +30,7 @@ logger = logging.getLogger("capataz.gateway")
 
 MAX_HEADERS: Final = 32 * 1024  # bytes of a request's line and headers
 HEADER_SECONDS: Final = 10.0
+REST_SECONDS: Final = 10.0  # for the rest of a body once the request is answered
 KEEP_ALIVE_SECONDS: Final = 75
 GRACEFUL_SECONDS: Final = 40
 MAX_CONNECTIONS: Final = 1000
@@ -150,11 +151,21 @@ def _not_installed(connection: psycopg.AsyncConnection[Any]) -> NotInstalled:
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 with limits on what comes before the body: its size, and the time it takes."""
+    """HTTP/1.1 with limits: size and time of what comes before the body, time of what comes of it after the answer.
+
+    In between, the application's own time limit counts. One connection too many is left to it as well, with
+    ``capataz.full`` in the scope.
+    """
 
     _header_bytes = 0
     _pending_bytes = 0
     _header_timer: asyncio.TimerHandle | None = None
+    _rest_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._most = self.limit_concurrency
+        self.limit_concurrency = None  # uvicorn's own refusal has no reference
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -162,10 +173,15 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._forget_rest()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        super().data_received(data)  # ends the keep-alive timer, also where what came is no request
+        timers = (self._header_timer, self._rest_timer, self.timeout_keep_alive_task)
+        is_over = self.cycle is not None and self.cycle.response_complete
+        if is_over and timers == (None, None, None) and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(KEEP_ALIVE_SECONDS, self.timeout_keep_alive_handler)
         if self._header_timer is not None:  # a header that does not end is not reported before it does
             self._pending_bytes += len(data)
             if self._pending_bytes > MAX_HEADERS:
@@ -187,6 +203,8 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._disarm()
         if not self.transport.is_closing():
+            if self._most is not None and max(len(self.connections), len(self.tasks)) >= self._most:
+                self.scope["capataz.full"] = True  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -194,8 +212,20 @@ class Protocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._forget_rest()
         if not self.transport.is_closing():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # of requests that came together this is the last; an answered one whose body is not there yet
+        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+            self._rest_timer = self.loop.call_later(REST_SECONDS, self.transport.close)
+
+    def _forget_rest(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
 
     def _count(self, size: int) -> bool:
         self._header_bytes += size

@@ -243,7 +243,9 @@ function modulesPanel(modules, now) {
 const rank = (module) => (module.is_active ? RANK[module.health_status] ?? 2 : 2.5);
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-all-modules]")) areAllShown = true;
+  if (!event.target.closest("[data-all-modules]")) return;
+  areAllShown = true;
+  document.dispatchEvent(new CustomEvent("capataz:again"));
 });
 
 export const state = (module) => (module.is_active ? pill(module.health_status) : h("span", { class: "pill idle" }, "Inactive"));

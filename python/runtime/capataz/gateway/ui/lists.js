@@ -10,7 +10,7 @@ export const jobs = {
 function jobsPage(found) {
   const now = at(found.now[0].at);
   const late = found.jobs.filter((job) => job.is_late).length;
-  const failed = found.jobs.filter((job) => job.last_outcome === "failed").length;
+  const failed = found.jobs.filter((job) => hasFailed(job)).length;
   const said = [late ? `${late} late` : null, failed ? `${failed} failed last time` : null].filter(Boolean).join(", ");
   return h(
     "div",
@@ -41,4 +41,11 @@ function jobsPage(found) {
   );
 }
 
-const outcome = (job) => (job.is_late ? pill("WARNING", "Late") : job.last_outcome ? pill(job.last_outcome === "failed" ? "FAILED" : "OK", job.last_outcome === "ok" ? "OK" : words(job.last_outcome)) : pill("", "Never run"));
+const hasFailed = (job) => (job.last_outcome ?? "").startsWith("failed"); // also "failed: timeout"
+
+function outcome(job) {
+  const last = hasFailed(job) ? pill("FAILED", words(job.last_outcome)) : null;
+  if (job.is_late) return [pill("WARNING", "Late"), last ? [" ", last] : null];
+  if (last) return last;
+  return job.last_outcome ? pill("OK", job.last_outcome === "ok" ? "OK" : words(job.last_outcome)) : pill("", "Never run");
+}
