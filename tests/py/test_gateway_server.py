@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ async def _answers(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] == "/reads":
         while (await receive()).get("more_body"):
             pass
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    body = b"ok" if scope["path"] != "/big" else b"x" * 20_000_000
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -135,6 +138,22 @@ def test_an_idle_connection_ends_whatever_came_last(
         monkeypatch.setattr(server, "KEEP_ALIVE_SECONDS", 0.2)
         opened.sendall(b"x" if b"POST" in before else b"\r\n")
         assert is_closed(opened)
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+def test_an_answer_that_nobody_takes_holds_no_connection(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
+    monkeypatch.setattr(server, "TAKE_SECONDS", 0.2)
+    get = b"GET %s HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n"
+    with serve(2) as port, connect(port, get % b"/big") as opened:
+        assert opened.recv(12) == b"HTTP/1.1 200"
+        deadline = time.monotonic() + PATIENCE
+        while True:  # as long as it is held, there is no room for a second one
+            with connect(port, get % b"/") as second:
+                if answer(second).startswith(b"HTTP/1.1 200"):
+                    break
+            assert time.monotonic() < deadline
 
 
 def test_one_connection_too_many_is_a_problem_with_a_reference(serve: Serve, tmp_path: Path) -> None:

@@ -91,34 +91,30 @@ where r.rolname = session_user
 class SignedOut:
     """Sessions that were signed out before they expired, in memory that all processes of a gateway share.
 
-    Where there are too many of them, the oldest make room, and all sessions that began before those end with them.
+    Where there are too many of them, the oldest makes room, and all sessions that began before it end with it.
     """
 
     def __init__(self) -> None:
-        self._size = SIGNED_OUT
-        # how many there were; until when sessions expire that are ended as a whole; then pairs: expiry, nonce
-        self._shared = multiprocessing.get_context("spawn").Array("Q", 2 + 2 * self._size)
+        # until when sessions expire that are ended as a whole; then pairs: expiry, nonce. No lock: numbers of 64 bits
+        # are never half written, and two processes look for a free pair from different places on
+        self._shared: Any = multiprocessing.get_context("spawn").RawArray("Q", 1 + 2 * SIGNED_OUT)
 
     def __contains__(self, session: tuple[int, int]) -> bool:
         expires, nonce = session
-        shared: Any = self._shared.get_obj()  # no lock: numbers of 64 bits are never half written
-        return expires <= shared[1] or nonce in shared[3::2]
+        return expires <= self._shared[0] or nonce in self._shared[2::2]
 
     def add(self, expires: int, nonce: int) -> None:
         """Remember a session."""
-        lock = self._shared.get_lock()
-        is_held = lock.acquire(timeout=1)  # a process that was killed while it held it keeps it for ever
-        try:
-            if (expires, nonce) in self:
-                return
-            shared: Any = self._shared.get_obj()
-            place = 2 + 2 * (shared[0] % self._size)
-            shared[1] = max(shared[1], shared[place])
-            shared[place], shared[place + 1] = expires, nonce
-            shared[0] += 1
-        finally:
-            if is_held:
-                lock.release()
+        if (expires, nonce) in self:
+            return
+        known = self._shared[1::2]
+        now = time.time()
+        places = ((nonce + step) % len(known) for step in range(len(known)))
+        place = next((place for place in places if known[place] <= now), None)
+        if place is None:
+            place = known.index(min(known))
+            self._shared[0] = max(self._shared[0], known[place])
+        self._shared[1 + 2 * place], self._shared[2 + 2 * place] = expires, nonce
 
 
 @dataclass(frozen=True, slots=True)

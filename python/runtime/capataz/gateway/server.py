@@ -31,6 +31,7 @@ logger = logging.getLogger("capataz.gateway")
 MAX_HEADERS: Final = 32 * 1024  # bytes of a request's line and headers
 HEADER_SECONDS: Final = 10.0
 REST_SECONDS: Final = 10.0  # for the rest of a body once the request is answered
+TAKE_SECONDS: Final = 300.0  # for a client to take what it is sent
 KEEP_ALIVE_SECONDS: Final = 75
 GRACEFUL_SECONDS: Final = 40
 MAX_CONNECTIONS: Final = 1000
@@ -151,7 +152,8 @@ def _not_installed(connection: psycopg.AsyncConnection[Any]) -> NotInstalled:
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 with limits: size and time of what comes before the body, time of what comes of it after the answer.
+    """HTTP/1.1 with limits: size and time of what comes before the body, time of what comes of it after the answer,
+    and the time in which answers are taken.
 
     In between, the application's own time limit counts. One connection too many is left to it as well, with
     ``capataz.full`` in the scope.
@@ -161,6 +163,7 @@ class Protocol(HttpToolsProtocol):
     _pending_bytes = 0
     _header_timer: asyncio.TimerHandle | None = None
     _rest_timer: asyncio.TimerHandle | None = None
+    _take_timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -174,6 +177,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         self._forget_rest()
+        self._forget_take()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -220,7 +224,31 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
         # of requests that came together this is the last; an answered one whose body is not there yet
         if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
-            self._rest_timer = self.loop.call_later(REST_SECONDS, self.transport.close)
+            self._rest_timer = self.loop.call_later(REST_SECONDS, self.timeout_keep_alive_handler)
+        if self.transport.is_closing():
+            self._expect_taken()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()  # closes once all is sent, which may be never
+        self._expect_taken()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taken()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._forget_take()
+
+    def _expect_taken(self) -> None:
+        if self._take_timer is None:
+            self._take_timer = self.loop.call_later(TAKE_SECONDS, self.transport.abort)
+
+    def _forget_take(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None
 
     def _forget_rest(self) -> None:
         if self._rest_timer is not None:
