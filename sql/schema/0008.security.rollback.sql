@@ -26,6 +26,8 @@ alter table if exists capataz.module_registry disable row level security;
 
 drop function if exists capataz.my_modules() cascade;
 
+drop table if exists capataz_ops.limit_guards cascade;
+
 drop table if exists capataz_ops.rate_buckets cascade;
 
 drop table if exists capataz_ops.api_key_uses cascade;

@@ -125,6 +125,28 @@ comment on column capataz_ops.rate_buckets.module_name is 'Module.';
 comment on column capataz_ops.rate_buckets.tokens is 'Tokens that were left at refilled_at.';
 comment on column capataz_ops.rate_buckets.refilled_at is 'When they were counted, UTC.';
 
+-- What keeps a first max_concurrency and claims under way apart (ADR 0007): rows that nobody outside can lock
+create table capataz_ops.limit_guards (
+  module_name varchar(100) not null,
+  slot integer not null,
+  is_limited boolean not null,
+
+  constraint limit_guards_pkey primary key (module_name, slot),
+  constraint limit_guards_module_name_fkey
+    foreign key (module_name) references capataz.module_registry (module_name) on update cascade on delete cascade
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500);
+
+comment on table capataz_ops.limit_guards is
+  'Whether a module has a limit, in 33 rows: a claim that saw none locks one of 32, whoever sets one locks all.';
+comment on column capataz_ops.limit_guards.module_name is 'Module.';
+comment on column capataz_ops.limit_guards.slot is '1 to 32: by backend; 0: whoever changes the limit comes here first.';
+comment on column capataz_ops.limit_guards.is_limited is 'The module has a max_concurrency.';
+
+insert into capataz_ops.limit_guards (module_name, slot, is_limited)
+select s.module_name, g.slot, s.max_concurrency is not null
+from capataz_ops.module_settings as s
+cross join generate_series(0, 32) as g (slot);
+
 -- Policies need the function before the replaceable functions exist; sql/functions/security/my_modules.sql documents it.
 create or replace function capataz.my_modules()
   returns text[]

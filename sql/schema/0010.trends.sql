@@ -187,7 +187,7 @@ comment on column capataz_ops.fleet_trends.cache_hit_percent is
   'Blocks found in shared buffers since the sample before, percent; null = nothing was read, or statistics were reset.';
 comment on column capataz_ops.fleet_trends.oldest_snapshot_seconds is
   'Age of the oldest transaction that holds a snapshot; null = none, or not visible.';
-comment on column capataz_ops.fleet_trends.archive_lag_seconds is 'Since WAL was last archived; null = no archiving.';
+comment on column capataz_ops.fleet_trends.archive_lag_seconds is 'Seconds since WAL was last archived, 0 where none waits for it; null = no archiving.';
 
 create table capataz_ops.fleet_trend_hours (
   hour timestamp not null,

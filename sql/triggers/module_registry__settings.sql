@@ -1,6 +1,8 @@
 -- module_registry: typed settings, API keys, totals row and permits follow the row, however it changes.
 -- A changed max_concurrency adds a row with the difference to the free units, negative where it was lowered (ADR 0007).
--- Locks:  the module's limit where it changes. Writes: module_settings, api_keys, module_state, module_permits.
+-- Locks:  limit_guards rows where a limit comes or goes; register_module has them already, plain SQL may meet a claim that waits
+--         for the module's row: 40P01 for one of them.
+-- Writes: module_settings, api_keys, module_state, module_permits, limit_guards.
 -- Raises: RB400 for unusable settings.
 create or replace function capataz_ops.tg_module_registry__settings()
   returns trigger
@@ -45,10 +47,6 @@ begin
       perform capataz_ops._store_keys(NEW.module_name, NEW.registration_data -> 'api_keys');
     end if;
 
-    if v_new.max_concurrency is distinct from v_old_limit then
-      -- register_module holds it already; plain SQL may meet a claim that waits for this row: 40P01 for one of them
-      perform pg_advisory_xact_lock(hashtextextended('capataz.limit ' || NEW.module_name, 0));
-    end if;
     if v_new.max_concurrency is not null and v_new.max_concurrency is distinct from v_old_limit then
       -- what runs already counts: it gets its permit now, or from fold_counters where its row is locked at this moment
       update capataz.robot_execute as e

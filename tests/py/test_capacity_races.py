@@ -359,12 +359,10 @@ def test_changing_the_limit_all_the_time(db: Connection, connect: Callable[..., 
     assert len(claim(db, 20)) == 5
 
 
-def test_a_limit_that_is_given_waits_for_claims_before_it_holds_the_module(
-    db: Connection, a: Session, b: Session
-) -> None:
-    """Also where the limit is the one that is set: another session may change it before this one comes to it."""
-    register(db, max_concurrency=3)
-    submit(db, 10)
+def test_a_first_limit_waits_for_claims_before_it_holds_the_module(db: Connection, a: Session, b: Session) -> None:
+    """Also where the limit is gone by the time its turn comes: another session may have changed it."""
+    register(db)
+    submit(db, 4)
     a.begin()
     [(_, first), *_] = a.rows(CLAIM)
     registering = b.start_and_wait_for_lock(SET_LIMIT, ['{"max_concurrency": 3}'])
@@ -372,8 +370,65 @@ def test_a_limit_that_is_given_waits_for_claims_before_it_holds_the_module(
     a.must_not_wait("select capataz.fail_execution(%s, 'broken')", [first])
     a.commit()
     result_of(registering)
-    assert active(db) == 2
+    assert active(db) == 3
+    submit(db, 2)
+    assert claim(db, 10) == []
+    check_invariants(db)
+
+
+def test_a_limit_that_changes_waits_for_no_claim(db: Connection, a: Session, b: Session) -> None:
+    """Claims of a module with a limit hold units: what is free and what they hold is one sum, committed or not."""
+    register(db, max_concurrency=3)
+    submit(db, 20)
+    a.begin()
+    assert len(a.rows(CLAIM)) == 3
+    b.must_not_wait(SET_LIMIT, ['{"max_concurrency": 5}'])
+    [(_, first), _] = b.must_not_wait(CLAIM)
+    a.rollback()
+    a.begin()
+    b.rows(COMPLETE, [first])
+    assert len(a.rows(CLAIM)) == 4
+    b.must_not_wait(SET_LIMIT, ['{"max_concurrency": 2}'])
+    b.must_not_wait(SET_LIMIT, ['{"max_concurrency": null}'])
+    b.must_not_wait(SET_LIMIT, ['{"max_concurrency": 6}'])
+    a.commit()
+    assert active(db) == 5
     assert len(claim(db, 10)) == 1
+    check_invariants(db)
+
+
+def test_a_first_limit_again_and_again(db: Connection, connect: Callable[..., Connection]) -> None:
+    """Six sessions work while the limit comes and goes: never is more free and running than it allows."""
+    register(db, failure_threshold=100000, retry_policy={"base_seconds": 0})
+    stop = threading.Event()
+    claimed = threading.Semaphore(0)
+
+    def work() -> None:
+        connection = connect()
+        while not stop.is_set():
+            submit(connection, 2)
+            for _, execute_id in claim(connection, 2):
+                claimed.release()
+                connection.execute(COMPLETE, [execute_id])
+
+    with ThreadPoolExecutor(6) as pool:
+        parts = [pool.submit(work) for _ in range(6)]
+        try:
+            for _ in range(60):
+                register(db, max_concurrency=4)
+                [(units,)] = db.execute(
+                    "select (select sum(free_count) from capataz_ops.module_permits)"
+                    " + (select count(*) from capataz.robot_execute where completed_at is null)"
+                ).fetchall()
+                assert units <= 4
+                register(db, max_concurrency=None)
+                assert claimed.acquire(timeout=60), "claims go on"
+        finally:
+            stop.set()
+        for part in parts:
+            part.result()
+    register(db, max_concurrency=4)
+    db.execute(FOLD)
     check_invariants(db)
 
 
@@ -384,25 +439,25 @@ begin
   return NEW;
 end
 $$;
-create trigger gate before update on capataz_ops.module_settings for each row execute function test_clock.gate();
+create trigger gate before update on {} for each row execute function test_clock.gate();
 """
 
 
 def test_two_limits_and_a_claim_do_not_meet_in_a_deadlock(
     db: Connection, a: Session, b: Session, new_session: Sessions
 ) -> None:
-    """The second limit is the one that was set when it came, but not when it is its turn.
+    """The second limit is the one that was set when it came, but not when it is its turn: then there is none.
 
-    A gate stops it in the middle of its registration, where the row of the module is its own. If it came to the lock of
-    the limit only then, the claim would be there before it, and the failure would wait for the row.
+    A gate stops it in the middle of its registration, where the row of the module is its own. If it came to the locks
+    of the limit only then, the claim would be there before it, and the failure would wait for the row.
     """
     register(db, max_concurrency=3, failure_threshold=1000)
     submit(db, 20)
     [(_, running)] = claim(db)
-    db.execute(GATE.encode())
+    db.execute(GATE.format("capataz_ops.module_settings").encode())
     porter, worker = new_session(), new_session()
     a.begin()
-    a.rows(SET_LIMIT, ['{"max_concurrency": 5}'])
+    a.rows(SET_LIMIT, ['{"max_concurrency": null}'])
     a.rows("select pg_advisory_lock_shared(1000)")
     closing = porter.start_and_wait_for_lock("select pg_advisory_lock(1000)")
     second = b.start_and_wait_for_lock(SET_LIMIT, ['{"max_concurrency": 3}'])
@@ -410,14 +465,34 @@ def test_two_limits_and_a_claim_do_not_meet_in_a_deadlock(
     a.rows("select pg_advisory_unlock_shared(1000)")
     result_of(closing)
     worker.begin()
-    worker.rows(CLAIM)
+    assert worker.must_not_wait(CLAIM) == []
     failing = worker.start_and_wait_for_lock("select capataz.fail_execution(%s, 'broken')", [running])
     porter.rows("select pg_advisory_unlock(1000)")
     result_of(second)
     result_of(failing)
     worker.commit()
+    db.execute(FOLD)  # what ended while there was no limit gave nothing back, and was still counted by the second one
     claim(db, 10)
     assert active(db) == 3
+    check_invariants(db)
+
+
+def test_a_fold_goes_by_the_limit_that_its_sums_belong_to(
+    db: Connection, a: Session, b: Session, new_session: Sessions
+) -> None:
+    """A gate stops the fold after it has locked all units, where it adopts an execution; the limit is lowered there."""
+    register(db, max_concurrency=5)
+    submit(db, 10)
+    [(_, running)] = claim(db)
+    db.execute("update capataz.robot_execute set has_permit = false where execute_id = %s", [running])
+    db.execute(GATE.format("capataz.robot_execute").encode())
+    porter = new_session()
+    porter.rows("select pg_advisory_lock(1000)")
+    folding = a.start_and_wait_for_lock(FOLD)
+    b.must_not_wait(SET_LIMIT, ['{"max_concurrency": 2}'])
+    porter.rows("select pg_advisory_unlock(1000)")
+    result_of(folding)
+    assert len(claim(db, 10)) == 1
     check_invariants(db)
 
 

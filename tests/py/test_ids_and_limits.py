@@ -78,7 +78,7 @@ def test_a_limit_waits_for_claims_under_way(dsn: str) -> None:
         limited.start()
         while not one(
             third,
-            "select count(*) from pg_locks where locktype = 'advisory' and not granted and pid = %s",
+            "select count(*) from pg_locks where not granted and pid = %s",
             second.info.backend_pid,
         ):
             pass

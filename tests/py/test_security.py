@@ -233,6 +233,31 @@ def test_an_unknown_key_and_a_wrong_secret_cost_the_same(db: Connection) -> None
     assert steps[0][2] == 0
 
 
+@pytest.mark.usefixtures("modules")
+def test_nobody_outside_can_lock_claims_and_jobs_out(db: Connection, login: Login) -> None:
+    """Advisory locks are open to everybody, and pg_locks shows theirs to everybody: claims stand behind none."""
+    limit = "select capataz.register_module(%s, '1', array['T'], p_registration_data => '{\"max_concurrency\": 5}')"
+    db.execute(limit, ["Beta"])
+    viewer = login("viewer")
+    worker = login("worker", grants=("Alpha", "Beta"))
+    for module in ("Alpha", "Beta"):
+        db.execute("select capataz.submit_robot('T', '{}', %s) from generate_series(1, 3)", [module])
+        viewer.execute("select pg_advisory_lock(hashtextextended('capataz.limit ' || %s, 0))", [module])
+        with worker.transaction():
+            assert worker.execute("select count(*) from capataz.claim_robots(%s, 2)", [module]).fetchone() == (2,)
+            held = db.execute(
+                "select from pg_locks where locktype = 'advisory' and pid = %s", [worker.info.backend_pid]
+            ).fetchall()
+            assert held == []
+    for lock in ("sample", "partition module_trends", "partition module_trend_hours"):
+        viewer.execute("select pg_advisory_lock(hashtextextended('capataz.' || %s, 0))", [lock])
+    db.execute("set lock_timeout = '5s'")
+    db.execute("select capataz.sample_resources(), capataz.trim_windows()")
+    db.execute(limit, ["Alpha"])
+    assert sqlstate(viewer, "select from capataz_ops.limit_guards for update") == "42501"
+    assert sqlstate(worker, "do $$ begin lock table capataz_ops.limit_guards; end $$") == "42501"
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("modules")
 def test_fifty_callers_get_what_the_rate_limit_gives_and_no_more(db: Connection, dsn: str) -> None:

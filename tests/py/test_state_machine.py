@@ -432,8 +432,11 @@ class Walk(RuleBasedStateMachine):
         if not self.modules[name].is_active:
             self.refused("RB503", query, params)
             return
-        [row] = self.call(query, params)
         holder = next((r for r in self.robots.values() if key and r.cache_key == key), None)
+        if holder and holder.module != name and holder.status in ("PENDING", "PROCESSING", "RETRYING"):
+            self.refused("RB409", query, params)
+            return
+        [row] = self.call(query, params)
         if holder and holder.status in ("PENDING", "PROCESSING", "RETRYING"):
             assert (row["robot_id"], row["status"], row["cache_hit"], row["deduplicated"]) == (
                 holder.robot_id,
@@ -455,7 +458,7 @@ class Walk(RuleBasedStateMachine):
             cache_key=key,
             arrival=len(self.robots),
         )
-        if holder and holder.status == "COMPLETED" and self.is_fresh(holder):
+        if holder and holder.module == name and holder.status == "COMPLETED" and self.is_fresh(holder):
             new.status, new.cache_hit, new.cache_key, new.output = "COMPLETED", True, None, holder.output
             new.started_at = new.completed_at = new.available_at = self.now
         elif holder:

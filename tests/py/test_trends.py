@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import re
@@ -15,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cronsim import CronSim
-from hypothesis import HealthCheck, given, settings
+from cronsim import CronSim, CronSimError
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from capataz import Capataz
@@ -72,12 +73,11 @@ def test_schedules_mean_the_same_in_the_database_and_in_the_ticker(db: Connectio
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(schedule=schedules, after=moments)
+    @example("* * 30 2 *", datetime(2024, 1, 1))
+    @example("0 0 31 2,4 *", datetime(2024, 1, 1))
     def compare(schedule: str, after: datetime) -> None:
         found = value(db, "select capataz_ops._next_due(%s, %s)", schedule, after)
-        try:
-            expected: datetime | None = next(CronSim(schedule, after))
-        except StopIteration:
-            expected = None
+        expected = next_time(schedule, after)
         if expected is not None and expected >= after + timedelta(days=3652):
             expected = None  # ten years are enough
         assert found == expected or (found is None and expected is not None and expected.year - after.year >= 9)
@@ -92,6 +92,12 @@ def test_the_ticker_knows_when_the_next_job_is_due(db: Connection) -> None:
     assert seconds_until_due(jobs, datetime(2026, 3, 10, 12, 0, 45)) == 15
     assert next_time("12 3 * * *", datetime(2026, 3, 10, 3, 12)) == datetime(2026, 3, 11, 3, 12)
     assert seconds_until_due([], datetime(2026, 3, 10)) == float("inf")
+    never = dataclasses.replace(jobs[0], schedule="0 0 30 2 *")
+    assert seconds_until_due([never], datetime(2026, 3, 10)) == float("inf")
+    assert 0 < seconds_until_due([never, *jobs], datetime(2026, 3, 10)) <= 60
+    for wrong in ("* * 32 * *", "* * * 13 *", "* * *", "61 * 30 2 *", "x"):
+        with pytest.raises(CronSimError):
+            next_time(wrong, datetime(2026, 3, 10))
 
 
 # --- one ticker at a time

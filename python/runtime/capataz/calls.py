@@ -413,13 +413,14 @@ def submit_robot(
     """Submit one robot; without ``module_name`` it is routed to a module of its type.
 
     ``available_at`` is when it is due (a zone is honoured, none means UTC). With a ``cache_key`` a robot under way
-    is returned instead of a second one, and a completed one's output is reused (design §6, *Deduplication*).
+    is returned instead of a second one, and a completed one's output is reused (design §6, *Deduplication*): a robot
+    of the same type and, where one is named, of the same module.
     Where the process uses OpenTelemetry, the current trace goes along in ``metadata`` (:mod:`capataz.tracing`).
 
     Raises:
         InvalidInput: a value is malformed or out of range, or the module does not support the type.
         NotFound: there is no such module.
-        Conflict: ``robot_id`` is already taken.
+        Conflict: ``robot_id`` is already taken, or the key is held by a robot in progress of another type or module.
         NoModuleAvailable: the module is inactive, or none supports the type.
     """
     traceparent = current_traceparent()
@@ -1161,6 +1162,8 @@ def revoke_api_key(key_id: str) -> Call[bool]:
 
 def rotate_api_key(key_id: str, *, overlap_seconds: int | None = None, expires_at: datetime | None = None) -> Call[str]:
     """Issue a key in the place of another one, which stays valid for ``overlap_seconds`` (a day), and return it.
+
+    Without ``expires_at`` it lives as long from now as the other one was to live from its issue.
 
     Raises:
         Conflict: the key has expired or was revoked.

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import psycopg
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
 from . import calls
 from .client import connect_options, default_dsn, execute
@@ -35,19 +35,29 @@ logger = logging.getLogger("capataz.ticker")
 TIMEOUT: Final = "failed: timeout"
 
 
-def next_time(schedule: str, after: datetime) -> datetime:
-    """Return the first time after ``after`` that a schedule of five fields names; both in UTC.
+def next_time(schedule: str, after: datetime) -> datetime | None:
+    """Return the first time after ``after`` that a schedule of five fields names, both in UTC; None: it never comes.
 
     Raises:
         cronsim.CronSimError: it is no schedule.
     """
-    return next(CronSim(schedule, after))
+    try:
+        return next(CronSim(schedule, after))
+    except StopIteration:
+        return None
+    except CronSimError:
+        fields = schedule.split()
+        if len(fields) != 5:
+            raise
+        for place in (2, 3):  # day and month may be right, each by itself: 30 February
+            CronSim(" ".join([*fields[:place], "*", *fields[place + 1 :]]), after)
+        return None
 
 
 def seconds_until_due(jobs: Iterable[Job], now: datetime) -> float:
     """Return the time until the first of these jobs is due by its schedule; infinite where there is none."""
     times = (next_time(schedule, now) for schedule in {job.schedule for job in jobs})
-    return min(((at - now).total_seconds() for at in times), default=float("inf"))
+    return min(((at - now).total_seconds() for at in times if at is not None), default=float("inf"))
 
 
 def run_one(connection: psycopg.Connection[Any], job_name: str, timeout_seconds: int) -> JobRun:

@@ -80,18 +80,13 @@ begin
   -- what runs
   select
     count(*) as n,
-    sum(
-      case
-        when e.progress_percentage between 5 and 100 and e.progress_percentage < 100
-          then g.age_ms * (100 - e.progress_percentage) / e.progress_percentage
-        else greatest(coalesce(v_work[array_position(v_types, e.robot_type::text)], v_module_work, 0) - g.age_ms, 0)
-      end
-    ) as remaining_ms,
+    sum(r.remaining_ms) as remaining_ms,
+    max(r.remaining_ms) as longest_ms,
     count(*) filter (where o.deadline < p_now + r.remaining_ms * interval '1 millisecond') as late,
     array_agg(e.robot_id::text order by o.deadline) filter (where o.deadline < p_now + r.remaining_ms * interval '1 millisecond') as late_ids
   into v_running
   from (
-    select a.robot_id, a.robot_type, a.progress_percentage, a.started_at, a.due_at, a.retry_count
+    select a.robot_id, a.robot_type, a.progress_percentage, a.started_at, a.due_at
     from capataz.robot_execute as a
     where a.module_name = p_module_name
       and a.execution_state in ('PENDING', 'RUNNING', 'PAUSED', 'RETRYING')
@@ -102,12 +97,21 @@ begin
     select extract(epoch from p_now - e.started_at)::double precision * 1000 as age_ms
   ) as g
   cross join lateral (
-    select greatest(coalesce(v_work[array_position(v_types, e.robot_type::text)], v_module_work, 0) - g.age_ms, 0) as remaining_ms
+    -- what it says of itself, or what is left of the mean
+    select case
+      when e.progress_percentage between 5 and 99 then g.age_ms * (100 - e.progress_percentage) / e.progress_percentage
+      else greatest(coalesce(v_work[array_position(v_types, e.robot_type::text)], v_module_work, 0) - g.age_ms, 0)
+    end as remaining_ms
   ) as r
   left join capataz.robots as b on b.robot_id = e.robot_id
   cross join lateral (
     select coalesce(
-      capataz_ops._due_at(b.enterprise_metadata), e.due_at + v_settings.sla_seconds * interval '1 second'
+      capataz_ops._due_at(b.enterprise_metadata),
+      -- a retried one was due first when its first attempt was
+      case
+        when b.retry_count > 0 then (select min(f.due_at) from capataz.robot_execute as f where f.robot_id = e.robot_id)
+        else e.due_at
+      end + v_settings.sla_seconds * interval '1 second'
     ) as deadline
   ) as o;
 
@@ -301,11 +305,18 @@ begin
   empty_seconds := case when waiting = 0 then 0 else v_queue.empty_ms / 1000 end;
   done_seconds := case
     when waiting + in_flight = 0 then 0
-    else (v_queue.backlog_ms + coalesce(v_running.remaining_ms, 0)) / nullif(v_speed, 0) / 1000
+    else greatest(
+      (v_queue.backlog_ms + coalesce(v_running.remaining_ms, 0)) / nullif(v_speed, 0),
+      v_running.longest_ms  -- one attempt is not shared out
+    ) / 1000
   end;
   if waiting > 0 and coalesce(v_module_work, 0) = 0 and v_queue.backlog_ms = 0 then  -- nothing is known of what they take
     empty_seconds := null;
     done_seconds := null;
+    if busy is not null then  -- attempts under way tell no pace
+      busy := null;
+      basis := 'nothing has ended in 7 days';
+    end if;
   end if;
   if waiting > 0 and not v_settings.is_active then  -- what waits is not claimed
     empty_seconds := null;

@@ -40,7 +40,11 @@ begin
   from capataz_ops._trend_range(p_from, p_to, p_step_seconds) as r;
   v_rolled := case
     when v_range.is_hourly
-      then (select max(h.hour) + interval '1 hour' from capataz_ops.fleet_trend_hours as h)
+      then (
+        select max(h.hour) + interval '1 hour'
+        from capataz_ops.fleet_trend_hours as h
+        where h.hour < capataz.utc_now()  -- a clock that was ahead has left others
+      )
   end;
   v_rolled := coalesce(v_rolled, '-infinity');
 
@@ -61,7 +65,7 @@ begin
     from capataz_ops.fleet_trend_hours as h
     where v_range.is_hourly
       and h.hour >= v_range.from_at
-      and h.hour < v_range.to_at
+      and h.hour < least(v_range.to_at, v_rolled)
   )
   select
     g.at,

@@ -2,7 +2,8 @@
 --
 -- When the backlog will be empty (specification 4.2: workload prediction): empty_at, when no due robot waits any more, with what
 -- comes in meanwhile and what falls due before; null = not at this rate, or nothing is known of how long robots take. done_at:
--- when all that runs or is due now is done. busy: attempts under way at once that the forecast counts on; basis: from what.
+-- when all that runs or is due now is done. busy: attempts under way at once that the forecast counts on, null where nothing is
+-- known; basis: from what.
 -- Which robots will miss their promise: late_count, and the ids of up to 20, the earliest deadline first, running ones
 -- included. A robot is to be done at enterprise_metadata.due_at (UTC, or with a zone), else sla_seconds of its module after it
 -- was first due, else never. past_count, past_error: forecasts of the last 7 days that could be compared, and by how many percent
@@ -58,6 +59,7 @@ begin
           from capataz_ops.queue_forecasts as q
           where q.module_name = m.module_name
             and q.made_at > v_now - interval '10 minutes'
+            and q.made_at <= v_now
         )
         and capataz_ops._oldest_due(m.module_name, v_now) is not null
       limit 5
@@ -83,6 +85,7 @@ begin
       from capataz_ops.queue_forecasts as l
       where l.module_name = m.module_name
         and l.made_at > v_now - interval '10 minutes'
+        and l.made_at <= v_now
       order by l.made_at desc
       limit 1
     ) as q

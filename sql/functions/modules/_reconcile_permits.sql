@@ -50,10 +50,14 @@ begin
     for no key update skip locked
   );
 
-  -- One statement, one snapshot: what runs, what stands in rows that came since, and the rows that are replaced.
+  -- One statement, one snapshot: the limit, what runs, what stands in rows that came since, and the rows that are replaced.
   with wanted as (
     select
-      v_limit
+      (
+        select s.max_concurrency
+        from capataz_ops.module_settings as s
+        where s.module_name = p_module_name
+      )
       - (
         select count(*)
         from capataz.robot_execute as e

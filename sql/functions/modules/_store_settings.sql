@@ -1,7 +1,9 @@
 -- capataz_ops._store_settings(p_settings) -> void
 --
--- Stores the typed settings of a module, and the row of its totals where there is none yet.
--- Locks:  module_settings row. Writes: module_settings, module_state, module_probes. Raises: nothing.
+-- Stores the typed settings of a module, and the row of its totals where there is none yet. Where it gets or loses its
+-- max_concurrency, claims that saw none end first (ADR 0007).
+-- Locks:  module_settings row; limit_guards as _lock_limit, where they change.
+-- Writes: module_settings, module_state, module_probes, limit_guards. Raises: nothing.
 create or replace function capataz_ops._store_settings(p_settings capataz_ops.module_settings)
   returns void
   language plpgsql
@@ -45,6 +47,22 @@ begin
   insert into capataz_ops.module_probes (module_name)
   values (p_settings.module_name)
   on conflict (module_name) do nothing;
+
+  insert into capataz_ops.limit_guards (module_name, slot, is_limited)
+  select p_settings.module_name, g.slot, p_settings.max_concurrency is not null
+  from generate_series(0, 32) as g (slot)
+  on conflict (module_name, slot) do nothing;
+  if exists (
+    select
+    from capataz_ops.limit_guards as g
+    where g.module_name = p_settings.module_name
+      and g.is_limited <> (p_settings.max_concurrency is not null)
+  ) then
+    perform capataz_ops._lock_limit(p_settings.module_name);
+    update capataz_ops.limit_guards as g
+    set is_limited = p_settings.max_concurrency is not null
+    where g.module_name = p_settings.module_name;
+  end if;
 end
 $$;
 

@@ -3,10 +3,11 @@
 -- Registers a module, or brings its registration up to date: an upsert by p_module_name (specification 3.1).
 -- A new version or environment re-labels the row; its robots and counters stay. p_registration_data is merged:
 -- given keys replace, absent keys stay, a JSON null removes. null for p_health_endpoint leaves it unchanged.
--- Locks:  the module's limit where max_concurrency is given (waits for claims under way), module_registry row.
--- Writes: module_registry; by trigger module_settings, module_state, module_permits.
+-- Locks:  limit_guards rows where max_concurrency is given (waits for claims that saw the module without one), module_registry
+--         row.
+-- Writes: module_registry; by trigger module_settings, module_state, module_permits, limit_guards.
 -- Raises: RB400 bad argument, unusable setting or reserved key (names the field), RB401, RB403 an API key
---         of another module, RB409 module_id taken by another name.
+--         of another module, or one that would lift limits or add robot types, RB409 module_id taken by another name.
 create or replace function capataz.register_module(
   p_module_name text,
   p_module_version text,
@@ -104,8 +105,8 @@ begin
   end if;
 
   if v_data ? 'max_concurrency' then
-    -- before any row: claims under way end first, and none begins until this is committed (ADR 0007)
-    perform pg_advisory_xact_lock(hashtextextended('capataz.limit ' || p_module_name, 0));
+    -- before the module's row: claims that saw no limit end first, and none begins until this is committed (ADR 0007)
+    perform capataz_ops._lock_limit(p_module_name);
   end if;
 
   loop
@@ -136,8 +137,25 @@ begin
           where d.value <> 'null'::jsonb
         )
     where m.module_name = p_module_name
+      -- a new type is work of other modules, which the router would hand to this one
+      and (v_modules is null or p_supported_robot_types <@ m.supported_robot_types)
     returning m.* into v_row;
     exit when found;
+
+    if v_modules is not null then
+      raise exception using
+        errcode = 'RB403',
+        message = 'an API key may not add robot types to its module',
+        detail = format(
+          'The module supports %s.',
+          (
+            select left(array_to_string(m.supported_robot_types, ', '), 200)
+            from capataz.module_registry as m
+            where m.module_name = p_module_name
+          )
+        ),
+        hint = 'Give types that it supports; an admin adds others.';
+    end if;
 
     insert into capataz.module_registry as m (
       module_id, module_name, module_version, supported_robot_types, health_endpoint, registration_data

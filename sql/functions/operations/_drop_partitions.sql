@@ -2,7 +2,8 @@
 --
 -- Drops the partitions of a table of trends that end at or before a time: whole files, whatever they hold. Waits 0.1 s for
 -- readers at most; what is in use is left for the next time. Returns how many were dropped.
--- Locks:  the table and its partitions, access exclusive, for an instant. Writes: the catalog. Raises: nothing.
+-- Locks:  jobs row of trim_windows; the table and its partitions, access exclusive, for an instant.
+-- Writes: the catalog. Raises: nothing.
 create or replace function capataz_ops._drop_partitions(p_table text, p_before timestamp)
   returns integer
   language plpgsql
@@ -15,7 +16,12 @@ declare
   v_partition record;
   v_dropped integer := 0;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('capataz.partition ' || p_table, 0));
+  begin
+    perform from capataz_ops.jobs as j where j.job_name = 'trim_windows' for no key update;  -- one after the other
+  exception
+    when lock_not_available then
+      return 0;
+  end;
   for v_partition in
     select c.relname
     from pg_inherits as i

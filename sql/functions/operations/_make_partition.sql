@@ -17,7 +17,7 @@ begin
     return;
   end if;
   -- one after the other; the second one may still see the catalog of before it waited
-  perform pg_advisory_xact_lock(hashtextextended('capataz.partition ' || v_name, 0));
+  execute format('lock table only capataz_ops.%I in share update exclusive mode', p_table);
   begin
     execute format('create table capataz_ops.%I (like capataz_ops.%I including defaults including storage)', v_name, p_table);
   exception

@@ -1,7 +1,8 @@
 -- capataz.roll_up_trends() -> integer: hours that were rolled up
 --
 -- Makes hours out of the minutes of the trends: each hour that is over, has samples and was not rolled up yet, however long
--- nobody called. Means, and maxima where they matter; sample_count tells of gaps. Done twice it changes nothing.
+-- nobody called, and wherever the clock was meanwhile. Means, and maxima where they matter; sample_count tells of gaps. Done
+-- twice it changes nothing.
 -- Locks:  none that others wait for. Writes: module_trend_hours, fleet_trend_hours. Raises: nothing.
 create or replace function capataz.roll_up_trends()
   returns integer
@@ -20,7 +21,11 @@ begin
   select array_agg(distinct date_trunc('hour', f.sampled_at)) into v_hours
   from capataz_ops.fleet_trends as f
   where f.sampled_at < v_until
-    and f.sampled_at >= coalesce((select max(h.hour) + interval '1 hour' from capataz_ops.fleet_trend_hours as h), '-infinity');
+    and not exists (
+      select
+      from capataz_ops.fleet_trend_hours as h
+      where h.hour = date_trunc('hour', f.sampled_at)
+    );
   if v_hours is null then
     return 0;
   end if;

@@ -6,7 +6,7 @@
 -- A queue that took more than 50 ms to count is counted again once a hundred times as long has passed, and marked
 -- is_estimate in between; so are queues that the call has no time left for (10 s). Modules that are idle get no row
 -- (ADR 0024).
--- Locks:  none that others wait for. Writes: module_trends, fleet_trends, queue_counts. Raises: nothing.
+-- Locks:  jobs row, as run_job; none else that others wait for. Writes: module_trends, fleet_trends, queue_counts. Raises: nothing.
 create or replace function capataz.sample_resources()
   returns integer
   language plpgsql
@@ -31,7 +31,8 @@ begin
   perform capataz_ops._make_partition(
     'module_trends', date_trunc('day', v_now), date_trunc('day', v_now) + interval '1 day'
   );
-  perform pg_advisory_xact_lock(hashtextextended('capataz.sample', 0));
+  -- one after the other: the second one finds what the first one wrote
+  perform from capataz_ops.jobs as j where j.job_name = 'sample_resources' for no key update;
   if exists (select from capataz_ops.fleet_trends as f where f.sampled_at = v_minute) then
     return 0;
   end if;
@@ -179,7 +180,13 @@ begin
     (select max(extract(epoch from r.replay_lag)) from pg_stat_replication as r),
     (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))::bigint from pg_stat_replication as r),
     (
-      select extract(epoch from clock_timestamp() - a.last_archived_time)::bigint
+      -- 0 where the segment before the current one is archived: nothing waits
+      select case
+        when left(a.last_archived_wal, 24)
+             >= pg_walfile_name(pg_current_wal_lsn() - pg_size_bytes(current_setting('wal_segment_size')))
+          then 0
+        else extract(epoch from clock_timestamp() - a.last_archived_time)::bigint
+      end
       from pg_stat_archiver as a
       where current_setting('archive_mode') <> 'off'
     ),

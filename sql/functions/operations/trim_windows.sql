@@ -6,7 +6,8 @@
 -- that ended 30 days ago.
 -- Makes the partition of tomorrow. A module whose row is locked at that moment is left for the next time.
 -- Locks:  module_registry rows by name (skip locked), partitions it drops. Writes: module_minutes, type_minutes, type_hours,
---         type_days, step_days, error_days, module_histograms, health_changes, workers, trends. Raises: nothing.
+--         type_days, step_days, error_days, module_histograms, health_changes, workers, trends, and what _fold_module writes.
+-- Raises: nothing.
 create or replace function capataz.trim_windows()
   returns integer
   language plpgsql
@@ -60,11 +61,8 @@ begin
       )
     order by m.module_name
   loop
-    perform
-    from capataz.module_registry as m
-    where m.module_name = v_module.module_name
-    for no key update skip locked;
-    if found then
+    -- folded first: once its minutes are gone, no fold would see them leave the window (a clock that stood for days)
+    if capataz_ops._fold_module(v_module.module_name, false) then
       perform capataz_ops._trim_module(v_module.module_name);
       v_trimmed := v_trimmed + 1;
     end if;

@@ -12,6 +12,7 @@ create or replace function capataz_ops._check_request(p_request capataz_ops.robo
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  c_control constant text := e'[\\u0001-\\u001F\\u007F-\\u009F\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069]';
   v_request capataz_ops.robot_request := p_request;
   v_prefix constant text := case when p_index is null then '' else format('robots[%s].', p_index) end;
 begin
@@ -26,27 +27,27 @@ begin
   end if;
 
   -- one expression for the good case; which rule is broken is looked up only where one is
-  if v_request.robot_type <> '' and length(v_request.robot_type) <= 50 and v_request.robot_type !~ '[[:cntrl:]]'
+  if v_request.robot_type <> '' and length(v_request.robot_type) <= 50 and v_request.robot_type !~ c_control
      and (v_request.input_data = '{}' or capataz_ops._json_fault(v_request.input_data) is null)
      and v_request.priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
      and v_request.retry_limit between 0 and 1000
      and (v_request.module_name is null or length(v_request.module_name) between 1 and 100)
      and (
        v_request.cache_key is null
-       or length(v_request.cache_key) between 1 and 255 and v_request.cache_key !~ '[[:cntrl:]]'
+       or length(v_request.cache_key) between 1 and 255 and v_request.cache_key !~ c_control
      )
      and (
        v_request.correlation_id is null
-       or length(v_request.correlation_id) between 1 and 100 and v_request.correlation_id !~ '[[:cntrl:]]'
+       or length(v_request.correlation_id) between 1 and 100 and v_request.correlation_id !~ c_control
      )
      and (
        v_request.source_reference is null
-       or length(v_request.source_reference) between 1 and 200 and v_request.source_reference !~ '[[:cntrl:]]'
+       or length(v_request.source_reference) between 1 and 200 and v_request.source_reference !~ c_control
      )
      and (
        v_request.robot_id is null
        or length(v_request.robot_id) between 1 and 50 and v_request.robot_id ~ '^[A-Za-z0-9_.:-]+$'
-         and v_request.robot_id !~ '[[:cntrl:]]'
+         and v_request.robot_id !~ c_control
      )
      and (
        v_request.metadata is null
@@ -96,13 +97,13 @@ begin
   );
   if coalesce(array_ndims(v_request.compliance_tags), 1) <> 1
      or octet_length(v_request.compliance_tags::text) > 8000
-     or exists (select from unnest(v_request.compliance_tags) as t (tag) where t.tag is null)
+     or exists (select from unnest(v_request.compliance_tags) as t (tag) where t.tag is null or t.tag ~ c_control)
   then
     raise exception using
       errcode = 'RB400',
       message = format('%scompliance_tags is not usable', v_prefix),
-      detail = format('compliance_tags is %s.', left(v_request.compliance_tags::text, 60)),
-      hint = 'Give a plain array of texts without nulls, up to 8000 bytes.';
+      detail = format('compliance_tags is %s.', to_json(left(v_request.compliance_tags::text, 60))),
+      hint = 'Give a plain array of texts without nulls and control characters, up to 8000 bytes.';
   end if;
   perform capataz_ops._check_json(v_prefix || 'metadata', v_request.metadata, true);
   if not capataz_ops._is_traceparent(v_request.metadata -> 'traceparent') then

@@ -1,12 +1,14 @@
 -- capataz_ops._submit_keyed(p_request, p_module_name, p_is_routed) -> robots row, deduplicated
 --
 -- Submits one checked request that has a cache key (specification 3.2: cache_key, cache_hit).
--- In progress: that robot is returned. COMPLETED within the TTL of its module: a robot is born COMPLETED with the same
--- output, in the module of the first one and no less classified: who may see the output stays the same (ADR 0022). FAILED, past
--- the TTL, or in another module than the one the caller names: the key moves to a new robot. Two concurrent submits of one key make one robot:
+-- The robot that holds the key answers where it has the same robot type and, where the request names a module, is in that one.
+-- In progress: it is returned. COMPLETED within the TTL of its module: a robot is born COMPLETED with the same output, in the
+-- module of the first one and no less classified: who may see the output stays the same (ADR 0022). FAILED, past the TTL, or
+-- COMPLETED and of another type or module: the key moves to a new robot. Two concurrent submits of one key make one robot:
 -- the unique index decides, the loser looks again.
 -- Locks:  the robots row that holds the key, where the key moves. Writes: robots.
--- Raises: RB403 the key is held by a robot of a module that the caller may not reach, RB409 robot_id taken.
+-- Raises: RB403 the key is held by a robot of a module that the caller may not reach, RB409 it is held by a robot in progress of
+--         another type or module, or robot_id taken.
 create or replace function capataz_ops._submit_keyed(
   p_request capataz_ops.robot_request,
   p_module_name text,
@@ -30,7 +32,10 @@ declare
   v_holder record;
 begin
   loop
-    select r.robot_id, r.module_name, r.status, r.completed_at, s.cache_ttl_seconds into v_holder
+    select
+      r.robot_id, r.robot_type, r.module_name, r.status, r.completed_at, s.cache_ttl_seconds,
+      r.robot_type = p_request.robot_type and r.module_name = coalesce(p_request.module_name, r.module_name) as is_same_work
+    into v_holder
     from capataz.robots as r
     join capataz_ops.module_settings as s on s.module_name = r.module_name
     where r.cache_key = p_request.cache_key;
@@ -41,6 +46,15 @@ begin
         message = 'the cache_key belongs to a module that is not yours',
         detail = format('cache_key is "%s".', left(p_request.cache_key, 60)),
         hint = 'Begin your cache keys with the name of your module.';
+    elsif found and v_holder.status in ('PENDING', 'PROCESSING', 'RETRYING') and not v_holder.is_same_work then
+      raise exception using
+        errcode = 'RB409',
+        message = 'the cache_key is held by a robot of another type or module',
+        detail = format(
+          'Robot "%s" of type "%s" in module "%s" is %s.',
+          v_holder.robot_id, v_holder.robot_type, v_holder.module_name, v_holder.status
+        ),
+        hint = 'Begin your cache keys with the names of module and robot type.';
     elsif found and v_holder.status in ('PENDING', 'PROCESSING', 'RETRYING') then
       robot_id := v_holder.robot_id;
       module_name := v_holder.module_name;
@@ -51,7 +65,7 @@ begin
 
     elsif found
           and v_holder.status = 'COMPLETED'
-          and (p_is_routed or v_modules is not null or v_holder.module_name = p_module_name)
+          and v_holder.is_same_work
           and (
             v_holder.cache_ttl_seconds is null
             or v_holder.completed_at + make_interval(secs => v_holder.cache_ttl_seconds) >= v_now

@@ -3,7 +3,8 @@
 -- Submits checked requests one by one: first those with an id of the caller, in order of id, then the rest in order of cache
 -- key (none first), then of place. So ids are always locked before keys, each in one order, and two calls never wait for
 -- each other in a circle. An id that comes with a key is reserved by a row that gives way when the key's turn comes.
--- Locks: robots by id, then as _submit_keyed in order of key. Writes: robots. Raises: RB409 robot_id taken.
+-- p_modules: the module chosen for each; of a caller who may reach some modules alone every robot is pinned.
+-- Locks: robots by id, then as _submit_keyed in order of key. Writes: robots. Raises: as _submit_keyed.
 create or replace function capataz_ops._submit_ordered(
   p_requests capataz_ops.robot_request[],
   p_modules text[]
@@ -23,6 +24,7 @@ create or replace function capataz_ops._submit_ordered(
 as $$
 #variable_conflict use_column
 declare
+  v_is_tied constant boolean := capataz_ops._scope('submit') is not null;
   v_place integer;
   v_request capataz_ops.robot_request;
   v_reserved integer[] := '{}'::integer[];
@@ -35,7 +37,7 @@ begin
   loop
     v_request := p_requests[v_place];
     v_request.cache_key := null;
-    robot_id := capataz_ops._insert_robot(v_request, p_modules[v_place], v_request.module_name is null);
+    robot_id := capataz_ops._insert_robot(v_request, p_modules[v_place], v_request.module_name is null and not v_is_tied);
     if (p_requests[v_place]).cache_key is not null then
       if robot_id is not null then
         v_reserved := v_reserved || v_place;
@@ -62,7 +64,7 @@ begin
     v_request := p_requests[v_place];
     place := v_place::bigint;
     if v_request.cache_key is null then
-      robot_id := capataz_ops._insert_robot(v_request, p_modules[v_place], v_request.module_name is null);
+      robot_id := capataz_ops._insert_robot(v_request, p_modules[v_place], v_request.module_name is null and not v_is_tied);
       module_name := p_modules[v_place];
       status := 'PENDING';
       cache_hit := false;
@@ -73,7 +75,7 @@ begin
       end if;
       select k.robot_id, k.module_name, k.status, k.cache_hit, k.deduplicated
       into robot_id, module_name, status, cache_hit, deduplicated
-      from capataz_ops._submit_keyed(v_request, p_modules[v_place], v_request.module_name is null) as k;
+      from capataz_ops._submit_keyed(v_request, p_modules[v_place], v_request.module_name is null and not v_is_tied) as k;
     end if;
     return next;
   end loop;

@@ -6,7 +6,7 @@
 -- Nothing for an inactive module; for an UNHEALTHY one, one probe at a time after its cool-down; never more than max_concurrency allows.
 -- Also sweeps a bounded number of executions of the module that are past their timeout or whose worker is lost.
 -- p_batch_size: 1 to 1000. p_timeout_seconds: time limit of the attempts, default timeout_seconds of the module (1800).
--- Locks:  robots (skip locked), module_permits (skip locked); the sweep as expire_executions. Writes: robots, robot_execute.
+-- Locks:  robots, module_permits, limit_guards (all skip locked); the sweep as expire_executions. Writes: robots, robot_execute.
 -- Raises: RB400 bad argument, RB401, RB403 not yours, RB404 unknown module.
 create or replace function capataz.claim_robots(
   p_module_name text,
@@ -53,11 +53,6 @@ begin
   if v_modules is not null then
     perform capataz_ops._check_text('module_name', p_module_name, 100, true);
     perform capataz_ops._require_access(v_modules, p_module_name);
-  end if;
-
-  -- max_concurrency changes only while no claim of the module is under way (ADR 0007); nobody waits here
-  if not pg_try_advisory_xact_lock_shared(hashtextextended('capataz.limit ' || p_module_name, 0)) then
-    return;
   end if;
 
   select m.is_active, m.health_status, s.max_concurrency, s.timeout_seconds, s.priority_aging_seconds,
@@ -143,6 +138,17 @@ begin
       return;
     end if;
     v_rows := v_rows[1:v_wanted];
+  else
+    -- a first limit is set only while no claim that saw none is under way (ADR 0007); nobody waits here
+    perform
+    from capataz_ops.limit_guards as g
+    where g.module_name = p_module_name
+      and g.slot = pg_backend_pid() % 32 + 1
+      and not g.is_limited
+    for share skip locked;
+    if not found then
+      return;
+    end if;
   end if;
 
   v_prefix := capataz_ops._execute_id_prefix();

@@ -2,7 +2,7 @@
 --
 -- What waits, now: PENDING and RETRYING robots, how many of them are not due yet, and since when the oldest due one waits.
 -- Up to 500 robots of a module and priority are counted; of more the last sample tells (sample_resources), or 500 where
--- there is none: is_estimate. So it costs the same however deep the queue is.
+-- there is none: is_estimate. not_due is 500 at most unless none is due. So it costs the same however deep the queue is.
 -- p_module_name: null for all modules that the caller may reach.
 -- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module.
 create or replace function capataz.queue_state(p_module_name text default null)
@@ -38,8 +38,8 @@ begin
   select
     m.module_name,
     p.priority,
-    case when w.n = 500 then greatest(coalesce(s.n, 0), 500) else w.n end,
-    d.n,
+    a.n,
+    case when o.available_at is null then a.n else d.n end,  -- none is due: then all that wait are not
     o.available_at,
     w.n = 500 or d.n = 500
   from capataz.module_registry as m
@@ -85,6 +85,7 @@ begin
     order by t.sampled_at desc
     limit 1
   ) as s on w.n = 500
+  cross join lateral (select case when w.n = 500 then greatest(coalesce(s.n, 0), 500) else w.n end as n) as a
   where (p_module_name is null or m.module_name = p_module_name)
     and (v_modules is null or m.module_name = any (v_modules))
     and w.n > 0

@@ -3,11 +3,13 @@
 -- Hands one robot to a module (specification 3.2). null for p_module_name: routed. A due time in the past counts as now.
 -- p_estimated_duration_minutes: minutes; p_complexity_score: 0.0 to 9.9; p_retry_limit: 0 to 1000, 3 = at most 4 attempts.
 -- With p_cache_key, a robot in progress with that key is returned (deduplicated), and a COMPLETED one answers at once
--- (cache_hit) while its module's cache_ttl_seconds lasts. p_metadata is stored in enterprise_metadata;
--- its key traceparent, where it has one, must be a W3C trace context: workers go on with it (trace_contexts).
+-- (cache_hit) while its module's cache_ttl_seconds lasts; only where it has the same type and, where a module is named, is in
+-- that one. p_metadata is stored in enterprise_metadata; its key traceparent, where it has one, must be a W3C trace context:
+-- workers go on with it (trace_contexts).
 -- A caller who may not reach every module submits to its own; null chooses among them.
 -- Locks:  module_registry row (key share, by the foreign key). Writes: robots.
--- Raises: RB400 bad argument, type not supported, or input that does not fit the module's schema, RB401, RB403 not your module, RB404 unknown module, RB409 robot_id taken,
+-- Raises: RB400 bad argument, type not supported, or input that does not fit the module's schema, RB401, RB403 not your module,
+--         RB404 unknown module, RB409 robot_id taken, or cache_key held by a robot in progress of another type or module,
 --         RB503 module inactive or no module for the type.
 create or replace function capataz.submit_robot(
   p_robot_type text,
@@ -43,6 +45,7 @@ create or replace function capataz.submit_robot(
 as $$
 #variable_conflict use_column
 declare
+  c_control constant text := e'[\\u0001-\\u001F\\u007F-\\u009F\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069]';  -- as in _check_text
   v_now constant timestamp := capataz.utc_now();
   v_request capataz_ops.robot_request;
   v_context jsonb;
@@ -53,7 +56,7 @@ begin
   perform set_config('capataz.paired', '', true), set_config('capataz.derived', '', true);  -- not the caller's (ADR 0008)
   -- one expression for the usual call; which rule is broken is looked up only where one is
   if (
-    p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ '[[:cntrl:]]'
+    p_robot_type <> '' and length(p_robot_type) <= 50 and p_robot_type !~ c_control
     and (p_input_data = '{}' or capataz_ops._json_fault(p_input_data) is null)
     and p_priority in ('LOW', 'NORMAL', 'HIGH', 'CRITICAL')
     and p_retry_limit between 0 and 1000

@@ -1,7 +1,8 @@
 -- capataz.submit_robots(p_robots) -> rows (robot_id, module_name, status, cache_hit, deduplicated), in element order
 --
 -- Submits many robots: a JSON array of objects with the arguments of submit_robot, less p_. All or nothing.
--- Of two elements with one cache key the second is deduplicated; keys are taken in order of key. Up to 100,000 elements.
+-- Of two elements with one cache key the second is deduplicated (RB409 where its type or module is another); keys are taken in
+-- order of key. Up to 100,000 elements.
 -- Locks:  robots rows whose keys move, in order of key. Writes: robots.
 -- Raises: as submit_robot; RB400 names the index of the element, from 0.
 create or replace function capataz.submit_robots(p_robots jsonb)
@@ -23,6 +24,7 @@ declare
   v_now constant timestamp := capataz.utc_now();
   v_reachable constant text[] := capataz_ops._scope('submit');
   v_requests capataz_ops.robot_request[];
+  v_given capataz_ops.robot_request[];
   v_modules text[];
   v_contexts jsonb[];
   v_type record;
@@ -51,6 +53,7 @@ begin
   end if;
 
   if v_reachable is not null then
+    v_given := v_requests;
     v_requests := capataz_ops._tie_requests(v_requests, v_reachable);
   end if;
 
@@ -184,7 +187,7 @@ begin
   -- with cache keys: one by one, in order of key, so that two calls never wait for each other in a circle
   return query
   select a.robot_id, a.module_name, a.status, a.cache_hit, a.deduplicated
-  from capataz_ops._submit_ordered(v_requests, v_modules) as a
+  from capataz_ops._submit_ordered(coalesce(v_given, v_requests), v_modules) as a
   order by a.place;
 end
 $$;

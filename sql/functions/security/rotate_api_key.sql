@@ -1,7 +1,8 @@
 -- capataz.rotate_api_key(p_key_id, p_overlap_seconds, p_expires_at) -> text: the new key, shown this once
 --
 -- Issues a key with the label and scopes of another one, which stays valid for p_overlap_seconds (0 to 31,536,000; a day) at
--- most, so that callers can change over (specification 5.1, ADR 0020). p_expires_at: of the new key, UTC; null = never.
+-- most, so that callers can change over (specification 5.1, ADR 0020). p_expires_at: of the new key, UTC; null: it lives as
+-- long from now as the other one was to live from its issue, and never expires where that one never does.
 -- Locks: module_registry row. Writes: module_registry; by trigger api_keys.
 -- Raises: RB400 bad argument, RB404 unknown key, RB409 the key has expired or was revoked.
 create or replace function capataz.rotate_api_key(
@@ -37,7 +38,9 @@ begin
       least(v_key.expires_at, v_now + make_interval(secs => coalesce(p_overlap_seconds, 86400)::double precision))
     )
   );
-  return capataz.issue_api_key(v_key.module_name, v_key.label, v_key.scopes, p_expires_at);
+  return capataz.issue_api_key(
+    v_key.module_name, v_key.label, v_key.scopes, coalesce(p_expires_at, v_now + (v_key.expires_at - v_key.created_at))
+  );
 end
 $$;
 

@@ -3,7 +3,8 @@
 -- Takes p_cost tokens (more than 0) from the bucket of a module (specification 5.1, ADR 0021). registration_data.rate_limit:
 -- per_second tokens flow in, burst is what it holds. In any stretch of t seconds at most burst + per_second x t are taken.
 -- Callers of one module take turns at its row, so call it in a transaction of its own: the row is unlogged, its commit waits
--- for no disk. After a crash buckets are full.
+-- for no disk. After a crash buckets are full. For whoever belongs to the module: its keys and workers, producers that were
+-- granted it, operators; not for producers that are tied to nothing, which could empty or hold any bucket.
 -- Locks: rate_buckets row. Writes: rate_buckets.
 -- Raises: RB400 bad argument, RB401, RB403 not your module, RB404 unknown module,
 --         RB429 not enough tokens: DETAIL says retry_after_seconds.
@@ -17,6 +18,7 @@ create or replace function capataz.take_rate_token(p_module_name text, p_cost do
 as $$
 declare
   v_cost constant double precision := coalesce(p_cost, 1);
+  v_modules constant text[] := capataz_ops._scope(null);
   v_limit record;
   v_bucket record;
   v_now timestamp;
@@ -24,7 +26,14 @@ declare
   v_wait double precision;
 begin
   perform capataz_ops._check_text('module_name', p_module_name, 100, true);
-  perform capataz_ops._require_access(capataz_ops._scope(null), p_module_name);
+  perform capataz_ops._require_access(v_modules, p_module_name);
+  if v_modules is null and not capataz_ops._sees_payload(p_module_name) then
+    raise exception using
+      errcode = 'RB403',
+      message = format('module "%s" is not granted to you', left(p_module_name, 100)),
+      detail = format('%s was granted no module.', capataz_ops._caller_name()),
+      hint = 'An admin grants it with grant_module; without a grant submit as before, but take no tokens.';
+  end if;
   perform capataz_ops._check_number('cost', v_cost, 0.000001, 1000000000);
 
   select s.rate_per_second, s.rate_burst into v_limit

@@ -717,13 +717,15 @@ def forecast_table(forecasts: Sequence[QueueForecast], now: datetime) -> Grid:
         Column("FROM", least=16, drop=1),
     )
     for line in forecasts:
-        empty = "now" if not line.waiting else ago(line.empty_at, now)
+        empty: str | Text = "now" if not line.waiting else ago(line.empty_at, now)
+        if line.waiting and line.empty_at is None:
+            empty = Text("not at this rate", style="red") if line.busy else Text("not known yet", style="dim")
         grid.add(
             line.module_name,
             count(line.waiting) + ("+" if line.is_estimate else ""),
             count(line.not_due),
             count(line.in_flight),
-            Text("not at this rate", style="red") if line.waiting and line.empty_at is None else empty,
+            empty,
             line.empty_at.strftime("%m-%d %H:%M") if line.empty_at is not None else "-",
             ago(line.done_at, now),
             Text(count(line.late_count), style="red" if line.late_count else "dim"),

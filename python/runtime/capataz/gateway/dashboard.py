@@ -183,7 +183,7 @@ _FORECAST: Final = """
 select f.module_name, f.forecast_at, f.waiting, f.not_due, f.in_flight, f.busy, f.arrivals_per_minute, f.empty_at,
   f.done_at, f.basis, f.late_count, f.late_robot_ids[1:5] as late_robot_ids, f.past_count, f.past_error, f.is_estimate,
   count(*) over () as all_modules, sum(f.late_count) over () as all_late,
-  count(*) filter (where f.empty_at is null) over () as all_endless
+  count(*) filter (where f.empty_at is null and f.busy > 0) over () as all_endless
 from capataz.queue_forecast(%(module)s) as f
 order by f.late_count desc, f.empty_at desc nulls first, f.waiting desc, f.module_name
 limit 8"""

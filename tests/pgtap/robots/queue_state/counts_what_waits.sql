@@ -1,6 +1,6 @@
 -- What waits per module and priority, CRITICAL first; of deep queues the last sample tells; the view queue shows the same.
 begin;
-select plan(8);
+select plan(10);
 select capataz_test.set_clock('2026-03-10 12:00:00');
 
 select capataz_test.module('A') as m \gset
@@ -25,9 +25,17 @@ select capataz.sample_resources();
 select results_eq(
   $$select waiting, is_estimate from capataz.queue_state('B') where priority = 'HIGH'$$, 'values (2100::bigint, true)', 'the sample knows'
 );
+select is((select not_due from capataz.queue_state('B') where priority = 'HIGH'), 0::bigint, 'all are due');
+select capataz_test.advance('1 minute');
+select capataz_test.robots('B', 600, jsonb_build_object('priority', 'LOW', 'available_at', capataz.utc_now() + interval '1 day'));
+select capataz.sample_resources();
+select results_eq(
+  $$select waiting, not_due, oldest_due_at from capataz.queue_state('B') where priority = 'LOW'$$,
+  'values (600::bigint, 600::bigint, null::timestamp)', 'where none is due, all that wait are not'
+);
 select throws_ok($$select * from capataz.queue_state('nobody')$$, 'RB404', null, 'unknown module');
 set local role capataz_viewer;
-select is((select count(*)::integer from capataz.queue), 4, 'a viewer reads the view');
+select is((select count(*)::integer from capataz.queue), 5, 'a viewer reads the view');
 reset role;
 create role capataz_test_tied;
 grant capataz_worker to capataz_test_tied;

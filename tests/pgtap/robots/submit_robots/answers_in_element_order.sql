@@ -10,7 +10,7 @@ select * from capataz.submit_robots('[
   {"robot_type": "T", "module_name": "K", "robot_id": "k-1", "cache_key": "z"},
   {"robot_type": "T", "module_name": "K2", "robot_id": "k-2", "cache_key": "a"},
   {"robot_type": "T", "module_name": "K", "robot_id": "k-3"},
-  {"robot_type": "T", "module_name": "K", "robot_id": "k-4", "cache_key": "a"}
+  {"robot_type": "T", "module_name": "K2", "robot_id": "k-4", "cache_key": "a"}
 ]') with ordinality;
 select results_eq(
   'select robot_id::text, module_name::text, status::text, cache_hit, deduplicated from made order by ordinality',

@@ -1,7 +1,7 @@
 -- A grant counts for the role itself, through a role it is a member of, and once where both have it; for a gateway never
 -- (specification 5.1, ADR 0019). claim_robots and submit_robot look up a grant to the caller itself, and all others else.
 begin;
-select plan(13);
+select plan(14);
 select capataz_test.module('GrantA') as a \gset
 select capataz_test.module('GrantB') as b \gset
 create role grant_test_team in role capataz_worker, capataz_producer;
@@ -24,8 +24,12 @@ select throws_ok(
 -- a cache key of another module that is one's own is no foreign one
 select lives_ok($$select capataz.submit_robot('T', '{}', 'GrantB', p_cache_key => 'k')$$, 'a key of cache in one module');
 select is(
-  (select array[module_name::text, deduplicated::text] from capataz.submit_robot('T', '{}', 'GrantA', p_cache_key => 'k')),
-  array['GrantB', 'true'], 'is answered in the other'
+  (select array[module_name::text, deduplicated::text] from capataz.submit_robot('T', p_cache_key => 'k')),
+  array['GrantB', 'true'], 'is answered, whichever module would be chosen'
+);
+select throws_ok(
+  $$select * from capataz.submit_robot('T', '{}', 'GrantA', p_cache_key => 'k')$$, 'RB409',
+  'the cache_key is held by a robot of another type or module', 'and held, where the other is named'
 );
 
 set local role grant_test_gateway;
