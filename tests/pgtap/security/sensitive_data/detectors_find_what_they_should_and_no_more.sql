@@ -1,6 +1,6 @@
 -- The detectors: what they find, and what looks like it and is not (specification 5.1, ADR 0022).
 begin;
-select plan(59);
+select plan(61);
 
 select is(
   (select array[array_to_string(r.kinds, ','), r.masked] from capataz_ops._redact(t.given) as r),
@@ -77,7 +77,20 @@ select is(
 select is(capataz_ops._find_sensitive('{"n": 1}', array['$.x'], 'w'), null::jsonb, 'nothing is null');
 select is(capataz_ops._find_sensitive('"x@y.org"', null, 'w'), '[{"kind": "email", "path": "$", "where": "w"}]', 'a text alone');
 select is(
-  capataz_ops._find_sensitive(('{"a b": "x@y.org"}')::jsonb, null, 'w'), '[{"kind": "email", "path": "$.\"a b\"", "where": "w"}]', 'names are quoted where they must be'
+  capataz_ops._find_sensitive(('{"a b": "x@y.org"}')::jsonb, null, 'w'), '[{"kind": "email", "path": "$.*", "where": "w"}]', 'a key that is no name of a field may be a value'
+);
+select is(
+  array(
+    select f.found ->> 'path'
+    from jsonb_array_elements(capataz_ops._find_sensitive(
+      '{"patients": {"John Smith HIV": {"email": "j@x.org"}}, "cards": {"Jane Doe": "4111111111111111", "Ñandú": "z@y.org"}}', null, 'w'
+    )) as f (found)
+  ),
+  array['$.cards.*', '$.cards.*', '$.patients.*.email'], 'keys of maps are not named'
+);
+select is(
+  capataz_ops._find_sensitive(jsonb_build_object('card_2', '4111111111111111', repeat('k', 42), 'x@y.org'), null, 'w') -> 0 ->> 'path',
+  '$.card_2', 'names of fields have digits'
 );
 select is(
   capataz_ops._find_sensitive(jsonb_build_object('t', e'\n4111111111111111'), null, 'w') -> 0 ->> 'kind', 'payment_card',
