@@ -43,14 +43,14 @@ grant select (
   resource_usage_mb, retry_count, retry_limit, error_category, last_error_at, completeness_score, confidence_score,
   source_reference, correlation_id, estimated_duration_minutes, actual_duration_minutes, complexity_score,
   security_classification, compliance_tags, created_at, updated_at, started_at, completed_at, available_at, arrival,
-  is_routed, compliance_context
+  is_routed
 ) on capataz.robots to capataz_viewer;
 grant select (
   execute_id, robot_id, module_name, execution_state, current_step, progress_percentage, step_category, total_steps,
   completed_steps, step_start_time, step_duration_ms, cpu_usage_percent, memory_usage_mb, disk_io_mb, network_io_mb,
   resource_peak_usage, throughput_items_per_sec, processing_rate, efficiency_score, started_at, completed_at,
   estimated_completion_at, duration_ms, retry_count, max_retries, last_retry_at, timeout_seconds,
-  contains_sensitive_data, compliance_context, external_api_calls, external_api_duration_ms, external_api_failures,
+  contains_sensitive_data, external_api_calls, external_api_duration_ms, external_api_failures,
   worker_id, error_category, items_processed, answered_status, has_permit, robot_type, due_at,
   estimated_minutes
 ) on capataz.robot_execute to capataz_viewer;

@@ -1,12 +1,18 @@
 set local lock_timeout = '10s';
 
+drop policy if exists robot_execute_read_by_key on capataz.robot_execute;
+
 drop policy if exists robot_execute_read_own on capataz.robot_execute;
 
 drop policy if exists robot_execute_read_all on capataz.robot_execute;
 
+drop policy if exists robots_read_by_key on capataz.robots;
+
 drop policy if exists robots_read_own on capataz.robots;
 
 drop policy if exists robots_read_all on capataz.robots;
+
+drop policy if exists module_registry_read_by_key on capataz.module_registry;
 
 drop policy if exists module_registry_read_own on capataz.module_registry;
 

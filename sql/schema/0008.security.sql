@@ -162,6 +162,8 @@ comment on function capataz.my_modules() is 'Names of the modules that the calle
 
 -- Row level security guards direct reads; functions run as the owner and check the caller themselves (ADR 0019).
 -- The array comes from a sub-select: it is computed once a statement, and leaves index scans what they are.
+-- What binds workers and the gateway is restrictive: a role that is a viewer besides has the columns of workers, and
+-- would else have them of every row.
 alter table capataz.module_registry enable row level security;
 
 alter table capataz.robots enable row level security;
@@ -170,30 +172,51 @@ alter table capataz.robot_execute enable row level security;
 
 create policy module_registry_read_all on capataz.module_registry
   for select
-  to capataz_viewer, capataz_operator, capataz_admin
+  to capataz_viewer, capataz_worker, capataz_operator, capataz_admin
   using (true);
 
 create policy module_registry_read_own on capataz.module_registry
+  as restrictive
   for select
   to capataz_worker
   using (module_name = any ((select capataz.my_modules())::text[]));
+
+create policy module_registry_read_by_key on capataz.module_registry
+  as restrictive
+  for select
+  to capataz_gateway
+  using (false);
 
 create policy robots_read_all on capataz.robots
   for select
-  to capataz_viewer, capataz_operator, capataz_admin
+  to capataz_viewer, capataz_worker, capataz_operator, capataz_admin
   using (true);
 
 create policy robots_read_own on capataz.robots
+  as restrictive
   for select
   to capataz_worker
   using (module_name = any ((select capataz.my_modules())::text[]));
+
+create policy robots_read_by_key on capataz.robots
+  as restrictive
+  for select
+  to capataz_gateway
+  using (false);
 
 create policy robot_execute_read_all on capataz.robot_execute
   for select
-  to capataz_viewer, capataz_operator, capataz_admin
+  to capataz_viewer, capataz_worker, capataz_operator, capataz_admin
   using (true);
 
 create policy robot_execute_read_own on capataz.robot_execute
+  as restrictive
   for select
   to capataz_worker
   using (module_name = any ((select capataz.my_modules())::text[]));
+
+create policy robot_execute_read_by_key on capataz.robot_execute
+  as restrictive
+  for select
+  to capataz_gateway
+  using (false);

@@ -44,7 +44,8 @@ create or replace trigger _120_sensitive_insert
   when (
     NEW.compliance_context is null
     and (
-      concat(NEW.input_data) ~ '@|[0-9]{6}[0-9HMhm]|[0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}-'
+      concat(NEW.input_data)
+        ~ '[@\uff20]|[0-9]{6}[0-9HMhm]|[0-9]{4}[ .\u00a0\u2000-\u2015\u202f\u2212-]{1,2}[0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}-'
       or NEW.output_data is not null
       or NEW.error_details is not null
     )
@@ -56,7 +57,8 @@ create or replace trigger _120_sensitive_results
   for each row
   when (
     NEW.compliance_context is not null
-    or concat(NEW.output_data, NEW.error_details) ~ '@|[0-9]{6}[0-9HMhm]|[0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}-'
+    or concat(NEW.output_data, NEW.error_details)
+      ~ '[@\uff20]|[0-9]{6}[0-9HMhm]|[0-9]{4}[ .\u00a0\u2000-\u2015\u202f\u2212-]{1,2}[0-9]{4}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}-'
   )
   execute function capataz_ops.tg_robots__sensitive();
 

@@ -3,7 +3,8 @@
 -- Records progress, step and resources of an attempt (specification 3.3). null leaves a value unchanged. Counters and I/O
 -- are running totals of the attempt: lower values are ignored. A given percentage (0..100) is taken as it is; the one
 -- derived from steps never falls. CPU: percent of one core, 0 to 999.99; memory and I/O: MB; API time: milliseconds.
--- On RETRYING (or PENDING) the call sets RUNNING.
+-- On RETRYING (or PENDING) the call sets RUNNING. A step is a label that readers and reports see as it is: what the detectors
+-- of sensitive data find in its name is stored as *** (ADR 0022). What belongs to one robot goes into p_step_details.
 -- Locks:  robot_execute row. Writes: robot_execute; by trigger execution_steps.
 -- Raises: RB400 bad argument, RB401, RB403 not yours, RB404 unknown execution, RB409 it has ended or is past its timeout.
 create or replace function capataz.report_progress(
@@ -36,6 +37,7 @@ declare
   v_modules constant text[] := capataz_ops._scope('work');
   v_state capataz.execution_state_enum;
   v_progress smallint;
+  v_step text := p_current_step;
 begin
   if v_modules is not null then
     perform capataz_ops._refuse_foreign_executions(array[p_execute_id], v_modules);
@@ -62,18 +64,21 @@ begin
     perform capataz_ops._check_number('external_api_calls', p_external_api_calls, 0, 2147483647);
     perform capataz_ops._check_number('external_api_duration_ms', p_external_api_duration_ms, 0, 2147483647);
     perform capataz_ops._check_number('external_api_failures', p_external_api_failures, 0, 2147483647);
+    if v_step collate "C" ~ capataz_ops._sensitive_pattern() then
+      v_step := capataz_ops._mask_text(v_step);
+    end if;
   end if;
 
   update capataz.robot_execute as e
   set execution_state = case when e.execution_state = 'PAUSED' then 'PAUSED' else 'RUNNING' end::capataz.execution_state_enum,
       progress_percentage = coalesce(floor(p_progress_percentage)::smallint, e.progress_percentage),
-      current_step = coalesce(p_current_step, e.current_step),
+      current_step = coalesce(v_step, e.current_step),
       step_category = coalesce(p_step_category::capataz.step_category_enum, e.step_category),
       total_steps = coalesce(p_total_steps, e.total_steps),
       completed_steps = coalesce(p_completed_steps, e.completed_steps),
       step_details = case
         when p_step_details is not null then p_step_details
-        when p_current_step <> coalesce(e.current_step, '') then '{}'
+        when v_step <> coalesce(e.current_step, '') then '{}'
         else e.step_details
       end,
       cpu_usage_percent = coalesce(round(p_cpu_usage_percent::numeric, 2), e.cpu_usage_percent),

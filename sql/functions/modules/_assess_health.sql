@@ -8,6 +8,7 @@
 --            closed) COMPLETED; the last check failed, or took longer than max_response_time_ms
 -- HEALTHY    the last check was good; or never checked, and work has brought it back from a worse state
 -- UNKNOWN    never checked
+-- A reason tells 500 characters of the last error; of a longer one, those that are left when what the detectors find is masked.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._assess_health(
   p_module capataz.module_registry,
@@ -24,6 +25,7 @@ declare
   v_now constant timestamp := capataz.utc_now();
   v_rules record;
   v_recent record;
+  v_tells_error boolean := false;
 begin
   select
     t.opened_by, t.failed_checks, t.last_response_time_ms, t.recovered_at, s.failure_threshold, s.health_failure_threshold,
@@ -38,18 +40,19 @@ begin
     reason := 'set by hand';
   elsif p_module.consecutive_failures >= v_rules.failure_threshold then
     status := 'UNHEALTHY';
-    reason := format('%s executions failed in a row', p_module.consecutive_failures)
-      || coalesce(': ' || left(p_module.last_error_message, 500), '');
+    reason := format('%s executions failed in a row', p_module.consecutive_failures);
+    v_tells_error := true;
   elsif v_rules.failed_checks >= v_rules.health_failure_threshold then
     status := 'UNHEALTHY';
-    reason := format('%s health checks failed in a row', v_rules.failed_checks)
-      || coalesce(': ' || left(p_module.last_error_message, 500), '');
+    reason := format('%s health checks failed in a row', v_rules.failed_checks);
+    v_tells_error := true;
   elsif p_module.last_health_check < v_now - v_rules.silence then
     status := 'UNKNOWN';
     reason := format('no health check since %s UTC', date_trunc('second', p_module.last_health_check));
   elsif v_rules.failed_checks > 0 then
     status := 'DEGRADED';
-    reason := 'a health check failed' || coalesce(': ' || left(p_module.last_error_message, 500), '');
+    reason := 'a health check failed';
+    v_tells_error := true;
   elsif v_rules.last_response_time_ms > v_rules.max_response_time_ms then
     status := 'DEGRADED';
     reason := format(
@@ -76,6 +79,17 @@ begin
       status := 'UNKNOWN';
       reason := 'never checked';
     end if;
+  end if;
+
+  if v_tells_error then
+    -- masked before it is cut: half a card number is one that no detector finds
+    reason := reason || coalesce(': ' || left(
+      case
+        when length(p_module.last_error_message) > 500 then capataz_ops._mask_text(p_module.last_error_message)
+        else p_module.last_error_message
+      end,
+      500
+    ), '');
   end if;
 end
 $$;

@@ -2,9 +2,9 @@
 --
 -- Where sensitive data is in a JSON value (specification 5.1: compliance_context, ADR 0022): an array of objects with where
 -- (p_where, the column), path and kind: email, payment_card, national_id as _redact finds them in texts, numbers and names of
--- keys; declared for values other than null at p_paths. Never a value: elements of arrays read [*], and a key that is
--- sensitive itself, or longer than 100 characters, *; below 100 levels a path ends in .**. Each once, declared ones first, at
--- most 100; null where none. Time grows with the size of the value, not with its depth.
+-- keys; declared for values other than null at p_paths. Never a value: elements of arrays read [*], and a key that is no name
+-- of a field * (_path_step); below 100 levels a path ends in .**. Each once, declared ones first, at most 100; null where none.
+-- Time grows with the size of the value, not with its depth.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._find_sensitive(p_data jsonb, p_paths text[], p_where text)
   returns jsonb

@@ -2,7 +2,7 @@
 --
 -- A run of digits with single spaces or dashes between them, payment cards in it replaced by ***; unchanged where it has none.
 -- A card is one group of digits, groups as they are printed on cards (4-4-4-4 and the like, 4-6-5, 4-6-4), or the whole run.
--- A decimal number is no card; what stands beside it may be. A run of more than 4,000 characters in which groups look like a card's is masked whole.
+-- A decimal number is no card, unless its decimals are zeros; what stands beside it may be. A run of more than 4,000 characters in which groups look like a card's is masked whole.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._mask_cards(p_run text)
   returns text
@@ -24,7 +24,9 @@ declare
   v_width integer;
   v_masked text := '';
 begin
-  if position('.' in p_run) > 0 then
+  if p_run ~ '^[^.]*[.]0+$' then
+    return capataz_ops._mask_cards(split_part(p_run, '.', 1)) || '.' || split_part(p_run, '.', 2);
+  elsif position('.' in p_run) > 0 then
     -- a decimal number before or behind is left; what stands beside it is looked at
     v_head := coalesce(substring(p_run from '^[0-9]+[.][0-9]+(?:[ -]|$)'), '');
     v_tail := coalesce(substring(substr(p_run, length(v_head) + 1) from '(?:[ -]|^)[0-9]+[.][0-9]+$'), '');

@@ -15,13 +15,18 @@ as $$
 declare
   -- what precedes or follows with a point or dash is matched too: then it is no id and no card
   c_email constant text :=
-    '[A-Za-z0-9._%+&*/=?^{|}~!#$\u0080-\uffff''-]+@(?:[A-Za-z0-9\u0080-\uffff][A-Za-z0-9\u0080-\uffff-]*[.])+[A-Za-z\u0080-\uffff]{2,}';
+    '(?:[A-Za-z0-9._%+&*/=?^{|}~!#$\u0080-\uffff''-]+|"[^"]+")[@\uff20](?:[A-Za-z0-9\u0080-\uffff][A-Za-z0-9\u0080-\uffff-]*[.])+[A-Za-z\u0080-\uffff]{2,}';
   c_national_id constant text :=
     '(?<![0-9A-Za-z])(?:[0-9]+[.-])?'
     '(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|(?:[0-9]{8}|[XYZxyz]-?[0-9]{7})-?[A-Za-z]|[0-9]{3}[.][0-9]{3}[.][0-9]{3}-[0-9]{2}'
     '|[0-9]{9}-[0-9]{2}|(?:[0-9]{1,2}[.][0-9]{3}[.][0-9]{3}|[0-9]{7,8})-[0-9Kk]|[A-Za-z]{4}[0-9]{6}[HMhm][A-Za-z]{5}[0-9A-Za-z][0-9])'
     '(?:[.-][0-9]+)?(?![0-9A-Za-z])';
   c_run constant text := '(?<![0-9A-Za-z])(?:[0-9]+[.])?[0-9](?:[ -]?[0-9]){12,}(?:[.][0-9]+)?(?![0-9A-Za-z])';
+  -- groups of 4-4-4-4, 4-6-5 and 4-6-4 with other spaces and dashes, points, or two of them, between them
+  c_printed constant text :=
+    '(?<![0-9A-Za-z])[0-9]{4}[ .\u00a0\u2000-\u2015\u202f\u2212-]{1,2}'
+    '(?:[0-9]{4}[ .\u00a0\u2000-\u2015\u202f\u2212-]{1,2}[0-9]{4}[ .\u00a0\u2000-\u2015\u202f\u2212-]{1,2}[0-9]{4}'
+    '|[0-9]{6}[ .\u00a0\u2000-\u2015\u202f\u2212-]{1,2}[0-9]{4,5})(?![0-9A-Za-z])';
   v_masked text;
 begin
   masked := p_text;
@@ -29,7 +34,7 @@ begin
     return;
   end if;
 
-  if position('@' in masked) > 0 then
+  if masked collate "C" ~ '[@\uff20]' then
     v_masked := regexp_replace(masked collate "C", c_email, '***', 'g');
     if v_masked <> masked then
       masked := v_masked;
@@ -50,6 +55,20 @@ begin
     if v_masked <> masked then
       masked := v_masked;
       kinds := kinds || 'payment_card'::text;
+      -- an id that a card was joined to stands alone now
+      v_masked := capataz_ops._mask_matches(masked, c_national_id, 'national_id');
+      if v_masked <> masked then
+        masked := v_masked;
+        kinds := array_remove(kinds, 'national_id') || 'national_id'::text;
+      end if;
+    end if;
+  end if;
+
+  if masked collate "C" ~ '[0-9]{4}(?:[.\u00a0\u2000-\u2015\u202f\u2212]|[ -][ .\u00a0\u2000-\u2015\u202f\u2212-])' then
+    v_masked := capataz_ops._mask_matches(masked, c_printed, 'printed_card');
+    if v_masked <> masked then
+      masked := v_masked;
+      kinds := array_remove(kinds, 'payment_card') || 'payment_card'::text;
     end if;
   end if;
 end

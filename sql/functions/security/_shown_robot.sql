@@ -1,7 +1,8 @@
 -- capataz_ops._shown_robot(p_robot) -> robots row
 --
 -- A robot as the caller may see it: input_data, output_data, error_details, performance_metrics and enterprise_metadata in
--- full, masked or hidden (_payload_view). What was found when it was written counts, and what the module declares now.
+-- full, masked or hidden (_payload_view), and compliance_context as they are: its paths name what is in them. What was found
+-- when it was written counts, and what the module declares now.
 -- Locks: none. Writes: nothing. Raises: RB401 gateway without a valid key.
 create or replace function capataz_ops._shown_robot(p_robot capataz.robots)
   returns capataz.robots
@@ -27,6 +28,7 @@ begin
     v_robot.error_details := capataz_ops._shown_json(v_view, p_robot.error_details, v_paths);
     v_robot.performance_metrics := capataz_ops._shown_json(v_view, p_robot.performance_metrics, v_paths);
     v_robot.enterprise_metadata := capataz_ops._shown_json(v_view, p_robot.enterprise_metadata, v_paths);
+    v_robot.compliance_context := capataz_ops._shown_json(v_view, p_robot.compliance_context, null);
   end if;
   return v_robot;
 end

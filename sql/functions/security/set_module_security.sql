@@ -2,8 +2,8 @@
 --
 -- Decides what readers who do not work for a module see of what its robots carry (specification 3.1, 5.1, ADR 0022).
 -- p_security_level: OPEN everything; BASIC (default) sensitive values masked; STRICT nothing. null: as it is.
--- p_compliance_flags: an object such as {"GDPR": true}, which replaces the flags: with any flag true, payloads in which
--- sensitive data was found are hidden whole. null: as they are.
+-- p_compliance_flags: an object such as {"GDPR": true}, which replaces the flags: with any flag that is neither
+-- false nor null, payloads in which sensitive data is found are hidden whole. null: as they are.
 -- Locks: module_registry row. Writes: module_registry.
 -- Raises: RB400 bad argument, RB404 unknown module.
 create or replace function capataz.set_module_security(

@@ -1,7 +1,8 @@
 -- capataz.execution_details: view, one row per execution, payload as the reader may see it
 --
 -- For readers who may not select the payload columns of robot_execute (specification 5.1, ADR 0022): the four last columns
--- come from execution_data, and cost a look-up each where they are selected. Filter by robot_id or state, or limit.
+-- and compliance_context come from execution_data, and cost a look-up each where they are selected. Filter by robot_id or state,
+-- or limit.
 -- Columns may be added at the end; a change of those that are there needs a migration that drops the view.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace view capataz.execution_details
@@ -36,7 +37,7 @@ select
   e.last_retry_at,
   e.timeout_seconds,
   e.contains_sensitive_data,
-  e.compliance_context,
+  capataz.execution_data(e.execute_id, 'compliance_context') as compliance_context,
   e.external_api_calls,
   e.external_api_duration_ms,
   e.external_api_failures,
@@ -80,7 +81,7 @@ comment on column capataz.execution_details.max_retries is 'As in capataz.robot_
 comment on column capataz.execution_details.last_retry_at is 'As in capataz.robot_execute.';
 comment on column capataz.execution_details.timeout_seconds is 'As in capataz.robot_execute.';
 comment on column capataz.execution_details.contains_sensitive_data is 'As in capataz.robot_execute.';
-comment on column capataz.execution_details.compliance_context is 'As in capataz.robot_execute.';
+comment on column capataz.execution_details.compliance_context is 'As in capataz.robot_execute, where the reader may see it; else hidden.';
 comment on column capataz.execution_details.external_api_calls is 'As in capataz.robot_execute.';
 comment on column capataz.execution_details.external_api_duration_ms is 'As in capataz.robot_execute.';
 comment on column capataz.execution_details.external_api_failures is 'As in capataz.robot_execute.';

@@ -1,7 +1,8 @@
 -- capataz.robot_details: view, one row per robot, payload as the reader may see it
 --
--- For readers who may not select the payload columns of robots (specification 5.1, ADR 0022): the five last columns come from
--- robot_data, and cost a look-up each where they are selected. Filter by robot_id, module_name and status, or limit.
+-- For readers who may not select the payload columns of robots (specification 5.1, ADR 0022): the five last columns and
+-- compliance_context come from robot_data, and cost a look-up each where they are selected. Filter by robot_id, module_name and
+-- status, or limit.
 -- Columns may be added at the end; a change of those that are there needs a migration that drops the view.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace view capataz.robot_details
@@ -38,7 +39,7 @@ select
   r.available_at,
   r.arrival,
   r.is_routed,
-  r.compliance_context,
+  capataz.robot_data(r.robot_id, 'compliance_context') as compliance_context,
   capataz.robot_data(r.robot_id, 'input_data') as input_data,
   capataz.robot_data(r.robot_id, 'output_data') as output_data,
   capataz.robot_data(r.robot_id, 'error_details') as error_details,
@@ -77,7 +78,7 @@ comment on column capataz.robot_details.completed_at is 'As in capataz.robots.';
 comment on column capataz.robot_details.available_at is 'As in capataz.robots.';
 comment on column capataz.robot_details.arrival is 'As in capataz.robots.';
 comment on column capataz.robot_details.is_routed is 'As in capataz.robots.';
-comment on column capataz.robot_details.compliance_context is 'As in capataz.robots.';
+comment on column capataz.robot_details.compliance_context is 'As in capataz.robots, where the reader may see it; else hidden.';
 comment on column capataz.robot_details.input_data is 'As in capataz.robots, where the reader may see it; else masked or hidden.';
 comment on column capataz.robot_details.output_data is 'As in capataz.robots, where the reader may see it; else masked or hidden.';
 comment on column capataz.robot_details.error_details is 'As in capataz.robots, where the reader may see it; else masked or hidden.';

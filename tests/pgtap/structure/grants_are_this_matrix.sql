@@ -102,8 +102,8 @@ select set_eq(
         ('operator', 'module_registry', '{registration_data}'::text[]),
         ('worker', 'module_registry', '{registration_data}'),
         ('viewer', 'module_registry', '{registration_data,last_error_message}'),
-        ('viewer', 'robots', '{input_data,output_data,error_details,performance_metrics,enterprise_metadata}'),
-        ('viewer', 'robot_execute', '{step_details,error_message,error_stack_trace,execution_metadata}')
+        ('viewer', 'robots', '{input_data,output_data,error_details,performance_metrics,enterprise_metadata,compliance_context}'),
+        ('viewer', 'robot_execute', '{step_details,error_message,error_stack_trace,execution_metadata,compliance_context}')
     ) as g (r, t, columns)
     cross join unnest(g.columns) as c$$,
   'of the three tables these columns alone are closed to who may read others of them'

@@ -1,7 +1,7 @@
 -- Who works for a module sees payloads in full; others what its security_level, its flags and the robot's classification
 -- allow (specification 5.1, ADR 0022).
 begin;
-select plan(27);
+select plan(45);
 select capataz_test.module('PayA', '{"sensitive_paths": ["$.name"]}') as a \gset
 create role pay_test_viewer in role capataz_viewer;
 create role pay_test_worker in role capataz_worker;
@@ -43,7 +43,68 @@ set local role pay_test_viewer;
 select is(capataz.robot_data(:'robot', 'input_data'), '{"hidden": true}', 'with a flag: hidden where sensitive data was found');
 select is(capataz.robot_data(:'plain', 'input_data'), '{"n": 7}', 'and shown where not');
 reset role;
+select capataz.set_module_security('PayA', 'BASIC', '{"gdpr": "true", "eu": {"hipaa": true}}');
+set local role pay_test_viewer;
+select is(capataz.robot_data(:'robot', 'input_data'), '{"hidden": true}', 'a flag is set by whatever is neither false nor null');
+reset role;
+select capataz.set_module_security('PayA', 'BASIC', '{"GDPR": false, "PCI": null}');
+set local role pay_test_viewer;
+select is(capataz.robot_data(:'robot', 'input_data') ->> 'n', '7', 'false and null set none');
+reset role;
+
+-- what no trigger looks at: metadata, metrics, details of steps
+select robot_id as meta from capataz.submit_robot('T', '{"n": 7}', 'PayA', p_metadata => '{"d": "HIV", "m": "b@x.com"}') \gset
+update capataz.robots set performance_metrics = '{"m": "b@x.com", "d": "HIV"}' where robot_id = :'meta';
+create function pg_temp.shown(p_robot_id text) returns text language sql as $$
+  select concat_ws(' ', r.input_data, r.enterprise_metadata, r.performance_metrics)
+  from capataz.robot_details as r where r.robot_id = p_robot_id
+$$;
+set local role pay_test_viewer;
+select is(pg_temp.shown(:'meta'), '{"n": 7} {"d": "HIV", "m": "***"} {"d": "HIV", "m": "***"}', 'without a flag: masked');
+reset role;
+select capataz.set_module_security('PayA', 'BASIC', '{"GDPR": true}');
+set local role pay_test_viewer;
+select is(pg_temp.shown(:'meta'), '{"n": 7} {"hidden": true} {"hidden": true}', 'with one: hidden where it is');
+reset role;
+select capataz.set_module_security('PayA', 'OPEN');
+set local role pay_test_viewer;
+select is(pg_temp.shown(:'meta'), '{"n": 7} {"hidden": true} {"hidden": true}', 'of a module that is OPEN too');
+reset role;
+select execute_id as running from capataz.claim_robots('PayA', 100) where robot_id = :'meta' \gset
+select capataz.report_progress(:'running', 10, 'read', p_step_details => '{"d": "HIV", "m": "b@x.com"}');
+select capataz.retry_step(:'running', 'b@x.com has HIV');
+set local role pay_test_viewer;
+select is(capataz.execution_data(:'running', 'step_details'), '{"hidden": true}', 'details of steps');
+select is(capataz.execution_data(:'running', 'error_message'), '"(hidden)"', 'messages');
+select is(capataz.execution_data(:'running', 'execution_metadata'), '{}', 'what holds nothing is shown');
+reset role;
+
+-- compliance_context names places within payloads
+select is(capataz.robot_data(:'robot', 'compliance_context') -> 'sensitive_data' -> 0 ->> 'kind', 'declared', 'where it was found: in full');
+select execute_id as execution from capataz.robot_execute where robot_id = :'robot' \gset
+select capataz.set_module_security('PayA', 'BASIC', '{}');
+set local role pay_test_viewer;
+select is(
+  capataz.robot_data(:'robot', 'compliance_context') #>> '{sensitive_data,1,path}', '$.mail', 'who sees a payload masked sees where it is'
+);
+select is(
+  (select compliance_context #>> '{sensitive_data,1,path}' from capataz.execution_details where execute_id = :'execution'), '$.mail',
+  'of its executions too'
+);
+select throws_ok('select compliance_context from capataz.robots', '42501', 'permission denied for table robots', 'by the views alone');
+select throws_ok(
+  'select compliance_context from capataz.robot_execute', '42501', 'permission denied for table robot_execute', 'executions too'
+);
+reset role;
 select capataz.set_module_security('PayA', 'STRICT', '{}');
+set local role pay_test_viewer;
+select is((select compliance_context from capataz.robot_details where robot_id = :'robot'), '{"hidden": true}', 'else it is hidden too');
+select is((select compliance_context from capataz.execution_details where execute_id = :'execution'), '{"hidden": true}', 'of executions');
+select is((capataz.get_robot(:'robot')).compliance_context, '{"hidden": true}', 'and by functions');
+set local role pay_test_worker;
+select is(capataz.execution_data(:'execution', 'compliance_context') #>> '{sensitive_data,1,path}', '$.mail', 'a worker of the module: in full');
+select is((select compliance_context #>> '{sensitive_data,1,path}' from capataz.robots where robot_id = :'robot'), '$.mail', 'from the table too');
+reset role;
 set local role pay_test_viewer;
 select is(capataz.robot_data(:'plain', 'input_data'), '{"hidden": true}', 'STRICT hides everything');
 reset role;

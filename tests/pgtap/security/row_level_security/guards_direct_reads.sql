@@ -1,6 +1,6 @@
 -- Rows of other modules are not there for a worker who reads the tables; its plans stay index scans (ADR 0019).
 begin;
-select plan(11);
+select plan(20);
 select capataz_test.module('RlsA') as a \gset
 select capataz_test.module('RlsB') as b \gset
 create role rls_test_worker in role capataz_worker;
@@ -46,6 +46,27 @@ select unalike(
   pg_temp.plan_of('select robot_id from capataz.robots where status = ''PENDING'' and module_name = ''RlsA'''), '%SubPlan%',
   'and its plans have no guard in them'
 );
+reset role;
+
+-- groups add up: columns of the one with rows of the other would be payloads of every module
+create role rls_test_both in role capataz_worker, capataz_viewer;
+create role rls_test_chief in role capataz_worker, capataz_operator;
+create role rls_test_gateway in role capataz_gateway, capataz_viewer, capataz_operator;
+select capataz.grant_module('RlsA', 'rls_test_both');
+set local role rls_test_both;
+select set_eq('select distinct module_name::text from capataz.robots', array['RlsA'], 'who is worker and viewer reads what a worker reads');
+select set_eq('select distinct module_name::text from capataz.robot_execute', array['RlsA'], 'executions too');
+select set_eq('select module_name::text from capataz.module_registry', array['RlsA'], 'and modules, whose errors workers see');
+select ok((select input_data from capataz.robots limit 1) is not null, 'payloads of its modules in full');
+select is(
+  (capataz.get_robot(:'other_robot')).module_name, 'RlsB', 'functions show it the others as they show them to viewers'
+);
+set local role rls_test_chief;
+select ok((select count(distinct module_name) >= 2 from capataz.robots), 'who is worker and operator reads every row');
+set local role rls_test_gateway;
+select is_empty('select 1 from capataz.robots', 'a gateway reads nothing but what the functions show its key, whatever it is besides');
+select is_empty('select 1 from capataz.robot_execute', 'executions neither');
+select is_empty('select 1 from capataz.module_registry', 'nor modules');
 reset role;
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- The detectors: what they find, and what looks like it and is not (specification 5.1, ADR 0022).
 begin;
-select plan(59);
+select plan(76);
 
 select is(
   (select array[array_to_string(r.kinds, ','), r.masked] from capataz_ops._redact(t.given) as r),
@@ -54,7 +54,19 @@ from (
     (44, '12345678z', array['national_id: 12345678z'], 'a DNI in lower case'),
     (45, '20260310-1', null, 'a date and a number'),
     (46, '123-45-6789-1', null, 'a part of a longer id'),
-    (47, '10.000.013-K', array['national_id: 10.000.013-K'], 'a RUT with check character K')
+    (47, '10.000.013-K', array['national_id: 10.000.013-K'], 'a RUT with check character K'),
+    (48, e'4111\u00a01111\u00a01111\u00a01111', array[e'payment_card: 4111\u00a01111\u00a01111\u00a01111'], 'no-break spaces'),
+    (49, e'4111\u20111111\u20111111\u20111111', array[e'payment_card: 4111\u20111111\u20111111\u20111111'], 'no-break dashes'),
+    (50, 'x 4111  1111  1111  1111 y', array['payment_card: 4111  1111  1111  1111'], 'two spaces'),
+    (51, '4111.1111.1111.1111.', array['payment_card: 4111.1111.1111.1111'], 'points'),
+    (52, '3782 - 822463', null, 'half a card'),
+    (53, '3782. 822463. 10005', array['payment_card: 3782. 822463. 10005'], 'groups of 4, 6 and 5 with points and spaces'),
+    (54, '4111.1111.1111.1112', null, 'a wrong check digit in groups with points'),
+    (55, '4111111111111111.00', array['payment_card: 4111111111111111'], 'what a table made a decimal of'),
+    (56, 'pay 4111 1111 1111 1111.0', array['payment_card: 4111 1111 1111 1111'], 'in groups too'),
+    (57, '"ana b"@example.org', array['email: "ana b"@example.org'], 'a quoted address'),
+    (58, e'ana\uff20example.org', array[e'email: ana\uff20example.org'], 'a full-width @'),
+    (59, '1234.5678 and 2345.6789', null, 'amounts')
 ) as t (place, given, found, why)
 order by t.place;
 
@@ -77,7 +89,20 @@ select is(
 select is(capataz_ops._find_sensitive('{"n": 1}', array['$.x'], 'w'), null::jsonb, 'nothing is null');
 select is(capataz_ops._find_sensitive('"x@y.org"', null, 'w'), '[{"kind": "email", "path": "$", "where": "w"}]', 'a text alone');
 select is(
-  capataz_ops._find_sensitive(('{"a b": "x@y.org"}')::jsonb, null, 'w'), '[{"kind": "email", "path": "$.\"a b\"", "where": "w"}]', 'names are quoted where they must be'
+  capataz_ops._find_sensitive(('{"a b": "x@y.org"}')::jsonb, null, 'w'), '[{"kind": "email", "path": "$.*", "where": "w"}]', 'a key that is no name of a field may be a value'
+);
+select is(
+  array(
+    select f.found ->> 'path'
+    from jsonb_array_elements(capataz_ops._find_sensitive(
+      '{"patients": {"John Smith HIV": {"email": "j@x.org"}}, "cards": {"Jane Doe": "4111111111111111", "Ñandú": "z@y.org"}}', null, 'w'
+    )) as f (found)
+  ),
+  array['$.cards.*', '$.cards.*', '$.patients.*.email'], 'keys of maps are not named'
+);
+select is(
+  capataz_ops._find_sensitive(jsonb_build_object('card_2', '4111111111111111', repeat('k', 42), 'x@y.org'), null, 'w') -> 0 ->> 'path',
+  '$.card_2', 'names of fields have digits'
 );
 select is(
   capataz_ops._find_sensitive(jsonb_build_object('t', e'\n4111111111111111'), null, 'w') -> 0 ->> 'kind', 'payment_card',
@@ -93,6 +118,17 @@ select is(
   capataz_ops._find_sensitive(jsonb_build_object('t', repeat('x ', 70000), 'm', 'x@y.org'), null, 'w'),
   '[{"kind": "email", "path": "$.m", "where": "w"}]', 'in a large value too'
 );
+
+select is(
+  (select array[r.masked, r.kinds::text] from capataz_ops._redact(t.given) as r), t.found, t.why
+)
+from (
+  values
+    (1, '12.345.678-5-4111111111111111', array['***-***', '{payment_card,national_id}'], 'an id joined to a card'),
+    (2, '4111111111111111-12.345.678-5', array['***-***', '{payment_card,national_id}'], 'and the other way round'),
+    (3, '4111.1111.1111.1111 4111 1111 1111 1111 123-45-6789', array['*** *** ***', '{national_id,payment_card}'], 'each kind once')
+) as t (place, given, found, why)
+order by t.place;
 
 -- one expression stands before all of them, and in the triggers: what it lets pass is looked at
 select is_empty(
