@@ -3,7 +3,8 @@
 -- What a reader of a report should know, in sentences; subject: the module, job or category it is about, or null.
 -- Rules: a module UNHEALTHY at the end is CRITICAL, one that was for a while a WARNING; an error rate of 10 % and more, or
 -- that doubled and is 2 % and more, of at least 20 executions; a robot that waited over an hour; minutes without samples;
--- jobs that failed or were missed; error categories that are new or growing; a limit that is reached within half a year.
+-- jobs that failed or were missed; error categories that are new or growing; a limit, of all or of a
+-- module, that is reached within half a year.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._report_findings(p_report jsonb)
   returns jsonb
@@ -101,6 +102,20 @@ begin
         8, 'WARNING', 'CAPACITY', null,
         format('At the present growth the limit of executions at once is reached on %s.', l.reached)
       from (select (p_report #>> '{capacity,in_flight,runs_out_on}')::date as reached) as l
+      where l.reached < (p_report #>> '{period,to}')::timestamp + interval '6 months'
+      union all
+      select
+        9, 'WARNING', 'CAPACITY', l.module_name,
+        format(
+          '%s: at the present growth its busiest hour takes all of the %s executions at once that it may have on %s.',
+          l.module_name, l.capacity, l.reached
+        )
+      from (
+        select
+          c.plan ->> 'module_name' as module_name, c.plan ->> 'capacity' as capacity,
+          (c.plan ->> 'runs_out_on')::date as reached
+        from jsonb_array_elements(p_report #> '{capacity,modules}') as c (plan)
+      ) as l
       where l.reached < (p_report #>> '{period,to}')::timestamp + interval '6 months'
     )
     select
