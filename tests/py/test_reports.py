@@ -318,6 +318,23 @@ def test_a_monthly_report_shows_the_plan_of_each_module(documents: dict[str, Doc
     assert "per module" not in render(documents["monthly"], "md")
 
 
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_what_was_before_there_was_a_module_is_not_said(documents: dict[str, Document], form: Any) -> None:
+    document = json.loads(json.dumps(documents["weekly"]))
+    for part in (document["summary"], *document["modules"]):
+        part.update(completed_before=None, failed_before=None, error_rate_before=None)
+    for part in (*document["errors"]["categories"], *document["errors"]["places"]):
+        part["failed_before"] = None
+    document["errors"]["categories"][0]["trend"] = None
+    text = render(document, form)
+    assert "None" not in text
+    assert "against the week before" not in text
+    if form == "md":
+        assert "| TIMEOUT | – | 300 | – |" in text
+    else:
+        assert "the week before not known" in text
+
+
 def test_growth_is_drawn_over_the_days_it_was_reckoned_from(clock: Connection, dsn: str) -> None:
     """A month under way in a system that is there since the third: the days that are over, and none before or after."""
     to(clock, datetime(2026, 4, 3, 12))

@@ -227,7 +227,7 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
             "Failures by category",
             ("Category", "Trend", "Failed", BEFORE[document["kind"]]),
             [
-                (c["category"], c["trend"], count(c["failed"]), count(c["failed_before"]))
+                (c["category"], c["trend"] or NONE, count(c["failed"]), count(c["failed_before"]))
                 for c in document["errors"]["categories"]
             ],
             texts=2,
