@@ -293,6 +293,48 @@ def test_plots_say_names_as_they_are(documents: dict[str, Document], name: str) 
     assert any(words.startswith(name + "  (") for words in page.words)
 
 
+def test_a_monthly_report_shows_the_plan_of_each_module(documents: dict[str, Document]) -> None:
+    document = json.loads(json.dumps(documents["monthly"]))
+    plan = {
+        "module_name": "Legal", "days_observed": 31, "per_day": 101.5, "growth_per_day": 2.25, "growth_low": -0.5,
+        "growth_high": 5, "peak_per_hour": 120, "busy_peak": 3.4, "capacity": 5, "peak_utilization": 68.0,
+        "runs_out_on": "2026-07-09", "workers_needed": 7,
+    }  # fmt: skip
+    fresh = {"growth_per_day": None, "growth_low": None, "growth_high": None, "runs_out_on": None}
+    document["capacity"]["in_flight"]["capacity"] = None
+    document["capacity"]["modules"] = [
+        plan,
+        {**plan, "module_name": "Invoice", "capacity": None, "peak_utilization": None, "runs_out_on": None},
+        {**plan, "module_name": "Fresh", "days_observed": 3, **fresh},
+    ]
+    text = render(document, "md")
+    assert "| Legal | 2026-07-09 | 101.5 | +2.2 | −0.5 | +5.0 | 120 | 3.4 | 5 | 68 % | 7 |" in text
+    assert "| Invoice | no limit |" in text
+    assert "| Fresh | 3 of 14 days | 101.5 | – |" in text
+    assert "not every module has a limit" in text
+    page = Page(render(document, "html"))
+    assert {"Plan of capacity per module", "2026-07-09"} <= set(page.words)
+    # one that was stored without plans
+    assert "per module" not in render(documents["monthly"], "md")
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_what_was_before_there_was_a_module_is_not_said(documents: dict[str, Document], form: Any) -> None:
+    document = json.loads(json.dumps(documents["weekly"]))
+    for part in (document["summary"], *document["modules"]):
+        part.update(completed_before=None, failed_before=None, error_rate_before=None)
+    for part in (*document["errors"]["categories"], *document["errors"]["places"]):
+        part["failed_before"] = None
+    document["errors"]["categories"][0]["trend"] = None
+    text = render(document, form)
+    assert "None" not in text
+    assert "against the week before" not in text
+    if form == "md":
+        assert "| TIMEOUT | – | 300 | – |" in text
+    else:
+        assert "the week before not known" in text
+
+
 def test_growth_is_drawn_over_the_days_it_was_reckoned_from(clock: Connection, dsn: str) -> None:
     """A month under way in a system that is there since the third: the days that are over, and none before or after."""
     to(clock, datetime(2026, 4, 3, 12))

@@ -2,7 +2,8 @@
 --
 -- Builds the report of the last period that is over, and of those before it that nobody built, since the first module was
 -- registered: 31 days, 8 weeks or 12 months back. What is there already is never touched, so it may be called at any time,
--- twice at once. Weeks and months are made of days: those are built first. Counters are folded only where
+-- twice at once; except where it was built by a clock that was ahead (more than a minute, which sessions may differ): its
+-- period may not have been over, so it is built anew. Weeks and months are made of days: those are built first. Counters are folded only where
 -- something of the period waits for it.
 -- Locks:  as fold_counters and fold_analytics. Writes: reports, and what these write. Raises: nothing.
 create or replace function capataz_ops._build_reports(p_kind text)
@@ -49,6 +50,7 @@ begin
       from capataz_ops.reports as r
       where r.report_kind = p_kind
         and r.period_start = p.from_at::date
+        and r.built_at <= v_now + interval '1 minute'
     )
     order by p.from_at
   loop
@@ -60,12 +62,16 @@ begin
     if exists (select from capataz_ops.module_deltas as d where d.minute < v_period.to_at) then
       perform capataz.fold_counters();
     end if;
-    insert into capataz_ops.reports (report_kind, period_start, period_end, document)
+    insert into capataz_ops.reports as r (report_kind, period_start, period_end, document)
     values (
       p_kind, v_period.from_at::date, v_period.to_at::date,
       capataz_ops._report_document(p_kind, v_period.from_at, v_period.to_at)
     )
-    on conflict (report_kind, period_start) do nothing;
+    on conflict (report_kind, period_start) do update
+    set period_end = excluded.period_end,
+        built_at = excluded.built_at,
+        document = excluded.document
+    where r.built_at > v_now + interval '1 minute';
     get diagnostics v_rows = row_count;
     v_built := v_built + v_rows;
   end loop;

@@ -3,10 +3,11 @@
 -- Is there enough of everything (specification 5.2: capacity planning), from the days of a month (_report_steps) since the
 -- first that has figures:
 -- growth       executions ended per day and their growth by linear regression: low and high are the ends of its 95 %
---              confidence interval; r2 tells how much of the course it explains; next_month: what it leads to, in sum
+--              confidence interval (Student's t, as capacity_plan; null below 14 days); r2 tells how much of the course
+--              it explains; next_month: what it leads to, in sum
 -- peak         the busiest hour: executions ended, and how many were at work at once to do so (Little's law: their
 --              durations divided by the hour)
--- in_flight    mean, maximum and limit; runs_out_on: the day on which the mean of a day reaches the limit if it grows on
+-- in_flight    mean, maximum and limit (the last that samples saw); runs_out_on: the day on which the mean of a day reaches the limit if it grows on
 -- database     size at the first and the last sample, growth per day, size in a year
 -- modules      the plan of each module (capacity_plan), which looks 90 days back; empty for months it does not tell
 -- null where there are less than three days to tell from, or no growth.
@@ -53,9 +54,11 @@ begin
         (regr_syy(y.ended, y.x) - regr_slope(y.ended, y.x) * regr_sxy(y.ended, y.x))
         / nullif((count(*) - 2) * regr_sxx(y.ended, y.x), 0), 0
       )) as ended_error,
+      -- quantile 97.5 % of Student's t, within 1 % from 12 degrees of freedom on
+      case when count(*) >= 14 then 1.96 + 2.372 / (count(*) - 2) + 2.82 / power(count(*) - 2, 2) end as t,
       avg(y.in_flight) as in_flight_mean,
       max(y.in_flight_max) as in_flight_max,
-      (array_agg(y.capacity order by y.x desc))[1] as capacity,
+      (array_agg(y.capacity order by y.x desc) filter (where y.capacity is not null))[1] as capacity,
       regr_slope(y.in_flight, y.x) as in_flight_slope,
       regr_intercept(y.in_flight, y.x) as in_flight_base,
       (array_agg(y.bytes order by y.x) filter (where y.bytes is not null))[1] as first_bytes,
@@ -84,8 +87,8 @@ begin
     'growth', jsonb_build_object(
       'per_day', round(f.ended_mean::numeric, 1),
       'slope', case when f.n >= 3 then round(f.ended_slope::numeric, 2) end,
-      'slope_low', case when f.n >= 3 then round((f.ended_slope - 1.96 * f.ended_error)::numeric, 2) end,
-      'slope_high', case when f.n >= 3 then round((f.ended_slope + 1.96 * f.ended_error)::numeric, 2) end,
+      'slope_low', round((f.ended_slope - f.t * f.ended_error)::numeric, 2),
+      'slope_high', round((f.ended_slope + f.t * f.ended_error)::numeric, 2),
       'r2', case when f.n >= 3 then round(f.ended_r2::numeric, 3) end,
       'next_month', (
         select round(sum(greatest(f.ended_base + f.ended_slope * (extract(day from p_to - p_from) + g.n), 0))::numeric)

@@ -38,8 +38,8 @@ begin
         'failed', coalesce(sum(s.failed), 0),
         'retried', sum(s.retried),
         'error_rate', round(100.0 * sum(s.failed) / nullif(sum(s.completed) + sum(s.failed), 0), 2),
-        'completed_before', coalesce(sum(s.completed_before), 0),
-        'failed_before', coalesce(sum(s.failed_before), 0),
+        'completed_before', sum(s.completed_before),
+        'failed_before', sum(s.failed_before),
         'error_rate_before', round(
           100.0 * sum(s.failed_before) / nullif(sum(s.completed_before) + sum(s.failed_before), 0), 2
         ),

@@ -1,7 +1,7 @@
 -- capataz_ops._report_errors(p_from, p_to) -> jsonb: object
 --
 -- Why executions FAILED, and where (specification 5.2: error pattern analysis); no message of any. The period of the same
--- length before is told along.
+-- length before is told along; null, and no trend, where that begins before there was a module.
 -- categories   error_category with its count, before, and trend: new, growing (half as much again), shrinking, steady, vanished
 -- places       the 20 pairs of module, category and step with most failures
 -- hours        what ended and what failed by weekday (1 = Monday) and hour of the day, UTC
@@ -16,12 +16,15 @@ create or replace function capataz_ops._report_errors(p_from timestamp, p_to tim
   set jit = off
 as $$
 declare
+  v_has_before constant boolean := coalesce(
+    p_from - (p_to - p_from) >= (select min(m.registered_at) from capataz.module_registry as m), false
+  );
   v_errors jsonb;
 begin
   with failures as materialized (
     select
       e.module_name, e.error_category as category, coalesce(e.step_name, '') as step, sum(e.error_count)::bigint as failed,
-      sum(e.previous_count)::bigint as failed_before
+      case when v_has_before then sum(e.previous_count)::bigint end as failed_before
     from capataz.error_patterns(p_from, p_to) as e
     group by e.module_name, e.error_category, coalesce(e.step_name, '')
   ), categories as (
@@ -52,6 +55,7 @@ begin
             'failed', c.failed,
             'failed_before', c.failed_before,
             'trend', case
+              when not v_has_before then null
               when c.failed = 0 then 'vanished'
               when c.failed_before = 0 then 'new'
               when c.failed >= 1.5 * c.failed_before then 'growing'
@@ -62,6 +66,8 @@ begin
           order by c.failed desc, c.failed_before desc, c.category
         )
       from categories as c
+      where c.failed > 0
+        or c.failed_before > 0
     ), '[]'::jsonb),
     'places', coalesce((
       select

@@ -3,7 +3,8 @@
 -- What a reader of a report should know, in sentences; subject: the module, job or category it is about, or null.
 -- Rules: a module UNHEALTHY at the end is CRITICAL, one that was for a while a WARNING; an error rate of 10 % and more, or
 -- that doubled and is 2 % and more, of at least 20 executions; a robot that waited over an hour; minutes without samples;
--- jobs that failed or were missed; error categories that are new or growing; a limit that is reached within half a year.
+-- jobs that failed; gaps in which jobs were not run; error categories that are new or growing; a limit, of all or of a
+-- module, that is reached within half a year.
 -- Locks: none. Writes: nothing. Raises: nothing.
 create or replace function capataz_ops._report_findings(p_report jsonb)
   returns jsonb
@@ -25,6 +26,23 @@ begin
         m.module ->> 'health' as health,
         (m.module ->> 'is_active')::boolean as is_active
       from jsonb_array_elements(p_report -> 'modules') as m (module)
+    ), gaps as (
+      -- jobs that were run again within five minutes of each other missed the same gap
+      select
+        s.job_name, s.gap_from, s.gap_until,
+        count(*) filter (where s.begins) over (order by s.gap_until, s.job_name) as gap
+      from (
+        select
+          j.job_name, j.gap_from, j.gap_until,
+          j.gap_until > lag(j.gap_until) over (order by j.gap_until, j.job_name) + interval '5 minutes' as begins
+        from (
+          select
+            e.job ->> 'job' as job_name, (e.job ->> 'gap_from')::timestamp as gap_from,
+            (e.job ->> 'gap_until')::timestamp as gap_until
+          from jsonb_array_elements(p_report -> 'jobs') as e (job)
+          where e.job ? 'gap_from'
+        ) as j
+      ) as s
     ), findings as (
       select
         1 as place, 'CRITICAL' as severity, 'MODULE_UNHEALTHY' as code, m.module_name as subject,
@@ -73,18 +91,21 @@ begin
       union all
       select
         6, 'WARNING', 'JOB', j.job ->> 'job',
-        format(
-          'Job %s: %s.', j.job ->> 'job',
-          concat_ws(
-            ', ',
-            case when j.job ->> 'outcome' <> 'ok' then 'its last run ' || split_part(j.job ->> 'outcome', ':', 1) end,
-            case
-              when j.job ? 'gap_from'
-                then format('did not run from %s to %s UTC', replace(j.job ->> 'gap_from', 'T', ' '), replace(j.job ->> 'gap_until', 'T', ' '))
-            end
-          )
-        )
+        format('Job %s: its last run %s.', j.job ->> 'job', split_part(j.job ->> 'outcome', ':', 1))
       from jsonb_array_elements(p_report -> 'jobs') as j (job)
+      where j.job ->> 'outcome' <> 'ok'
+      union all
+      select
+        6, 'WARNING', 'JOB', (array_agg(g.job_name order by g.gap_from desc, g.job_name))[1],
+        format(
+          '%s%s did not run from %s to %s UTC.',
+          case when count(*) > 1 then 'Jobs ' else 'Job ' end
+          || (array_agg(g.job_name order by g.gap_from desc, g.job_name))[1],
+          case when count(*) > 1 then format(' and %s more', count(*) - 1) end,
+          to_char(max(g.gap_from), 'YYYY-MM-DD HH24:MI'), to_char(max(g.gap_until), 'YYYY-MM-DD HH24:MI')
+        )
+      from gaps as g
+      group by g.gap
       union all
       select
         7, 'WARNING', 'ERROR_CATEGORY', c.category ->> 'category',
@@ -101,6 +122,20 @@ begin
         8, 'WARNING', 'CAPACITY', null,
         format('At the present growth the limit of executions at once is reached on %s.', l.reached)
       from (select (p_report #>> '{capacity,in_flight,runs_out_on}')::date as reached) as l
+      where l.reached < (p_report #>> '{period,to}')::timestamp + interval '6 months'
+      union all
+      select
+        9, 'WARNING', 'CAPACITY', l.module_name,
+        format(
+          '%s: at the present growth its busiest hour takes all of the %s executions at once that it may have on %s.',
+          l.module_name, l.capacity, l.reached
+        )
+      from (
+        select
+          c.plan ->> 'module_name' as module_name, c.plan ->> 'capacity' as capacity,
+          (c.plan ->> 'runs_out_on')::date as reached
+        from jsonb_array_elements(p_report #> '{capacity,modules}') as c (plan)
+      ) as l
       where l.reached < (p_report #>> '{period,to}')::timestamp + interval '6 months'
     )
     select

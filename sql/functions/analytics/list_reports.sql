@@ -1,6 +1,7 @@
 -- capataz.list_reports(p_kind, p_limit) -> rows, one per stored report, the latest first
 --
 -- Period from period_start until before period_end (days, UTC); what ended in it, how many findings it has.
+-- Without those that were stored while the clock was ahead: they are built anew.
 -- p_kind: daily, weekly or monthly; null for all. p_limit: 1 to 10000.
 -- Locks: none. Writes: nothing. Raises: RB400 bad argument, RB401, RB403 you may not reach every module.
 create or replace function capataz.list_reports(p_kind text default null, p_limit bigint default 100)
@@ -19,6 +20,8 @@ create or replace function capataz.list_reports(p_kind text default null, p_limi
   set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  v_now constant timestamp := capataz.utc_now();
 begin
   perform capataz_ops._require_fleet();
   perform capataz_ops._check_enum('kind', p_kind, array['daily', 'weekly', 'monthly']);
@@ -30,8 +33,8 @@ begin
     (r.document #>> '{summary,failed}')::bigint,
     jsonb_array_length(r.document -> 'findings')
   from capataz_ops.reports as r
-  where p_kind is null
-     or r.report_kind = p_kind
+  where r.built_at <= v_now + interval '1 minute'
+    and (p_kind is null or r.report_kind = p_kind)
   order by r.period_start desc, r.report_kind
   limit coalesce(p_limit, 100);
 end

@@ -3,6 +3,7 @@
 -- The report of the day, week (from Monday) or month that p_date lies in; null: the last that was stored. Reports of periods
 -- that are over are stored ones: the same figures whenever they are asked for. That of the period under way is built from
 -- what is known so far, and says so: is_final is false (specification 5.2; ADR 0027; docs/reports.md describes the document).
+-- A report that was stored while the clock was ahead counts as none: its period may not have been over.
 -- p_kind: daily, weekly or monthly.
 -- Locks: none. Writes: nothing.
 -- Raises: RB400 bad argument, RB401, RB403 you may not reach every module, RB404 there is no such report.
@@ -25,6 +26,7 @@ begin
   select r.document into v_document
   from capataz_ops.reports as r
   where r.report_kind = p_kind
+    and r.built_at <= v_now + interval '1 minute'
     and (p_date is null or r.period_start = v_period.from_at::date)
   order by r.period_start desc
   limit 1;
@@ -39,7 +41,12 @@ begin
     message = format('there is no %s report%s', p_kind, ' of ' || v_period.from_at::date),
     detail = format(
       'The last %s report is %s.', p_kind,
-      coalesce((select max(r.period_start)::text from capataz_ops.reports as r where r.report_kind = p_kind), 'not built yet')
+      coalesce((
+        select max(r.period_start)::text
+        from capataz_ops.reports as r
+        where r.report_kind = p_kind
+          and r.built_at <= v_now + interval '1 minute'
+      ), 'not built yet')
     ),
     hint = 'Reports are built by jobs once the period is over; list_reports shows them. Ask for a day of today''s period to see it so far.';
 end

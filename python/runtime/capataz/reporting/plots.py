@@ -322,12 +322,12 @@ def categories(document: Mapping[str, Any], number: int) -> Plot | None:
     )
     axes.barh(
         [p - 0.2 for p in places],
-        [c["failed_before"] for c in known],
+        [c["failed_before"] or 0 for c in known],
         height=0.36,
         color=INK["before"],
         label=before.capitalize(),
     )
-    axes.set_yticks(places, [f"{_short(c['category'])}  ({c['trend']})" for c in known])
+    axes.set_yticks(places, [_short(c["category"]) + (f"  ({c['trend']})" if c["trend"] else "") for c in known])
     axes.tick_params(axis="y", labelcolor=INK["text"])
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -338,7 +338,7 @@ def categories(document: Mapping[str, Any], number: int) -> Plot | None:
     return Plot(
         "Why executions failed",
         f"Bars per category, with {before}; the most is {first['category']}: {words.count(first['failed'])}, "
-        f"{before} {words.count(first['failed_before'])}.",
+        f"{before} {'not known' if first['failed_before'] is None else words.count(first['failed_before'])}.",
         _svg(figure, number),
     )
 

@@ -227,7 +227,7 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
             "Failures by category",
             ("Category", "Trend", "Failed", BEFORE[document["kind"]]),
             [
-                (c["category"], c["trend"], count(c["failed"]), count(c["failed_before"]))
+                (c["category"], c["trend"] or NONE, count(c["failed"]), count(c["failed_before"]))
                 for c in document["errors"]["categories"]
             ],
             texts=2,
@@ -249,7 +249,62 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
             note="The first 50." if len(document["health_changes"]) > 50 else "",
         ),
     ]
+    made.insert(0, _plans(document))
     return [table for table in made if table.rows]
+
+
+def _plans(document: Mapping[str, Any]) -> Table:
+    """Return the plan of each module (capacity_plan); reports of other kinds have none."""
+    plans = (document.get("capacity") or {}).get("modules") or []
+    return Table(
+        "Plan of capacity per module",
+        (
+            "Module",
+            "Runs out on",
+            "Per day",
+            "Growth a day",
+            "at least",
+            "at most",
+            "Busiest hour",
+            "At work then",
+            "Limit",
+            "Used",
+            "Workers needed",
+        ),
+        [
+            (
+                p["module_name"],
+                _runs_out(p),
+                figure(p["per_day"]),
+                _signed(p["growth_per_day"]),
+                _signed(p["growth_low"]),
+                _signed(p["growth_high"]),
+                count(p["peak_per_hour"]),
+                figure(p["busy_peak"], 2),
+                count(p["capacity"]) if p["capacity"] is not None else "none",
+                percent(p["peak_utilization"]),
+                count(p["workers_needed"]),
+            )
+            for p in plans
+        ],
+        texts=2,
+        note="From up to 90 days before. Growth: executions more each day, at least and at most with 95 % confidence; "
+        "fewer than 14 days tell none. Busiest hour: of the last 7 days, what ended in it and how many were at work at "
+        "once to do so. Runs out: when these are as many as the limit. Workers needed: attempts at once with which "
+        "robots wait no longer than the module's target on average, in the busiest hour, when the month ends.",
+    )
+
+
+def _runs_out(plan: Mapping[str, Any]) -> str:
+    if plan["capacity"] is None:
+        return "no limit"
+    if plan["growth_per_day"] is None and plan["runs_out_on"] is None:
+        return f"{plan['days_observed']} of 14 days"
+    return plan["runs_out_on"] or "not within ten years"
+
+
+def _signed(value: float | None) -> str:
+    return NONE if value is None else f"{value:+,.1f}".replace("-", "−")
 
 
 def capacity(document: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -274,7 +329,9 @@ def capacity(document: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
         )
     if flight["mean"] is not None:
-        limit = f" of {count(flight['capacity'])} allowed" if flight["capacity"] else "; no limit is set"
+        some = any(p["capacity"] is not None for p in plan.get("modules") or [])
+        none = "; not every module has a limit" if some else "; no limit is set"
+        limit = f" of {count(flight['capacity'])} allowed" if flight["capacity"] else none
         share = f" ({percent(flight['percent'])} on average)" if flight["percent"] is not None else ""
         lines.append(
             ("At work at once", f"{figure(flight['mean'])} on average, {count(flight['max'])} at most{limit}{share}")

@@ -1,8 +1,9 @@
 -- The report of a week: errors by category, place and hour, against the week before (specification 5.2).
 begin;
 select plan(9);
-select capataz_test.set_clock('2026-03-04 08:00:00');
+select capataz_test.set_clock('2026-03-02 00:00:00');
 select capataz_test.module('M') as m \gset
+select capataz_test.set_clock('2026-03-04 08:00:00');
 create function pg_temp.fail(p_category text, p_step text, p_count integer) returns void language plpgsql as $$
 declare v_e text;
 begin
