@@ -18,7 +18,7 @@ create table capataz_ops.reports (
 );
 
 comment on table capataz_ops.reports is
-  'Reports of periods that are over: written once, never changed, kept for ever.';
+  'Reports of periods that are over: written once, never changed (but for what a clock that was ahead stored), kept for ever.';
 comment on column capataz_ops.reports.period_start is 'First day of the period, UTC.';
 comment on column capataz_ops.reports.period_end is 'First day after the period, UTC.';
 comment on column capataz_ops.reports.document is 'The figures, as docs/reports.md describes them.';

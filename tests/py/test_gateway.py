@@ -870,7 +870,9 @@ def test_it_does_not_start_as_somebody_who_reaches_everything(world: World, tmp_
     assert "create role" in text
 
 
-@pytest.mark.parametrize("other", ["capataz_owner", "capataz_admin", "capataz_operator", "superuser"])
+@pytest.mark.parametrize(
+    "other", ["capataz_owner", "capataz_admin", "capataz_operator", "capataz_viewer", "capataz_worker", "superuser"]
+)
 def test_it_does_not_start_as_a_member_of_more(world: World, tmp_path: Path, admin: Connection, other: str) -> None:
     name = f"capataz_test_more_{time.monotonic_ns()}"
     if other == "superuser":

@@ -50,7 +50,10 @@ select
   array(
     select o.rolname::text
     from pg_roles as o
-    where (o.rolname in ('capataz_owner', 'capataz_admin', 'capataz_operator') or o.rolsuper)
+    where (
+        o.rolname in ('capataz_owner', 'capataz_admin', 'capataz_operator', 'capataz_viewer', 'capataz_worker')
+        or o.rolsuper
+      )
       and pg_has_role(session_user, o.oid, 'member')
     order by o.rolname
   )
@@ -126,7 +129,7 @@ async def _check(settings: Settings) -> Found:
         if others:
             raise Forbidden(
                 f'the gateway must not run as "{role}": it is also a member of {", ".join(others)}',
-                detail="Such a role reaches every module: a fault of the gateway would limit nobody.",
+                detail="Such a role reaches more than a key does: a fault of the gateway would limit nobody.",
                 hint=_SET_UP,
             )
         try:
