@@ -126,6 +126,21 @@ def test_killed_server_recovers(state: Path) -> None:
             assert connection.execute("select to_regclass('kept')::text").fetchone() == ("kept",)
 
 
+def test_what_another_version_made_is_made_anew(state: Path) -> None:
+    with Engine(state) as engine:
+        assert not engine.renew("a"), "there was nothing"
+        with psycopg.connect(engine.dsn, autocommit=True) as connection:
+            connection.execute("create schema capataz_ops")
+            assert not engine.renew("a"), "the same version"
+            with pytest.raises(EngineError, match="another program uses database capataz"):
+                engine.renew("b")
+            assert connection.execute("select to_regnamespace('capataz_ops')::text").fetchone() == ("capataz_ops",)
+        assert engine.renew("b")
+        with psycopg.connect(engine.dsn) as connection:
+            assert connection.execute("select to_regnamespace('capataz_ops')").fetchone() == (None,)
+        assert not engine.renew("b")
+
+
 def test_killed_initdb_is_done_again(state: Path) -> None:
     half = state / "demo" / "new-1"
     half.mkdir(parents=True)

@@ -308,7 +308,7 @@ def test_a_monthly_report_shows_the_plan_of_each_module(documents: dict[str, Doc
         {**plan, "module_name": "Fresh", "days_observed": 3, **fresh},
     ]
     text = render(document, "md")
-    assert "| Legal | 2026-07-09 | 101.5 | +2.2 | −0.5 | +5.0 | 120 | 3.4 | 5 | 68 % | 7 |" in text
+    assert "| Legal | 2026-07-09 | 101.5 | +2.2 | −0.5 to +5.0 | 120 | 3.4 of 5 | 7 |" in text
     assert "| Invoice | no limit |" in text
     assert "| Fresh | 3 of 14 days | 101.5 | – |" in text
     assert "not every module has a limit" in text

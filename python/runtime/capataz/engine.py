@@ -186,6 +186,32 @@ class Engine:
                 self._leave()
                 raise
 
+    def renew(self, mark: str) -> bool:
+        """Makes the database anew where Capataz is in it without this mark, and marks it; returns whether it was.
+
+        Raises:
+            EngineError: a program of another version uses it.
+        """
+        with self._exclusive(), psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            row = connection.execute(
+                "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", (self.database,)
+            ).fetchone()
+            if row == (mark,):
+                return False
+            with psycopg.connect(self.dsn) as inside:
+                is_old = inside.execute("select to_regnamespace('capataz_ops') is not null").fetchone() == (True,)
+            name = sql.Identifier(self.database)
+            if is_old:
+                try:
+                    connection.execute(sql.SQL("drop database {}").format(name))
+                except psycopg.errors.ObjectInUse as error:
+                    raise EngineError(
+                        f"another program uses database {self.database}, which another version of Capataz made; end it"
+                    ) from error
+                connection.execute(sql.SQL("create database {}").format(name))
+            connection.execute(sql.SQL("comment on database {} is {}").format(name, sql.Literal(mark)))
+            return is_old
+
     def stop(self) -> None:
         """Leaves the server; stops it if no other process uses it. Safe to call twice."""
         if self._users is None:

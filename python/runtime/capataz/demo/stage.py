@@ -83,12 +83,18 @@ def _signals() -> Iterator[None]:
 
 
 def start_engine(console: Console, stack: contextlib.ExitStack, *, database: str = "capataz") -> Engine:
-    """Start an embedded server, or join the one that runs; it is left when the stack closes."""
+    """Start an embedded server, or join the one that runs; it is left when the stack closes.
+
+    What another version of Capataz left in its database goes: unreleased migrations change.
+    """
     begun = time.monotonic()
     with console.status("starting PostgreSQL (the first time takes a little longer) ..."):
         engine = stack.enter_context(Engine(database=database))
+        renewed = engine.renew(f"a demo of Capataz {deploy.read_tree().code_sha256[:16]}")
     how = "joined the running server" if engine.joined else "started" if engine.reused else "made and started"
     done(console, "engine", f"embedded PostgreSQL, {how}, data in {engine.home}", begun)
+    if renewed:
+        console.print("           [dim]another version of Capataz had made the database: it was made anew[/]")
     return engine
 
 

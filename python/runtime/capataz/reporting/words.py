@@ -263,12 +263,9 @@ def _plans(document: Mapping[str, Any]) -> Table:
             "Runs out on",
             "Per day",
             "Growth a day",
-            "at least",
-            "at most",
+            "95 % sure",
             "Busiest hour",
             "At work then",
-            "Limit",
-            "Used",
             "Workers needed",
         ),
         [
@@ -277,21 +274,19 @@ def _plans(document: Mapping[str, Any]) -> Table:
                 _runs_out(p),
                 figure(p["per_day"]),
                 _signed(p["growth_per_day"]),
-                _signed(p["growth_low"]),
-                _signed(p["growth_high"]),
+                NONE if p["growth_low"] is None else f"{_signed(p['growth_low'])} to {_signed(p['growth_high'])}",
                 count(p["peak_per_hour"]),
-                figure(p["busy_peak"], 2),
-                count(p["capacity"]) if p["capacity"] is not None else "none",
-                percent(p["peak_utilization"]),
+                figure(p["busy_peak"], 2) + ("" if p["capacity"] is None else f" of {count(p['capacity'])}"),
                 count(p["workers_needed"]),
             )
             for p in plans
         ],
         texts=2,
-        note="From up to 90 days before. Growth: executions more each day, at least and at most with 95 % confidence; "
+        note="From up to 90 days before. Growth: executions more each day, and between what with 95 % confidence; "
         "fewer than 14 days tell none. Busiest hour: of the last 7 days, what ended in it and how many were at work at "
-        "once to do so. Runs out: when these are as many as the limit. Workers needed: attempts at once with which "
-        "robots wait no longer than the module's target on average, in the busiest hour, when the month ends.",
+        "once to do so, of how many that may be. Runs out: when these are as many as the limit. Workers needed: "
+        "attempts at once with which robots wait no longer than the module's target on average, in the busiest hour, "
+        "when the month ends.",
     )
 
 
