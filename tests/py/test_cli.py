@@ -456,7 +456,6 @@ def test_an_error_is_one_clear_message_with_a_hint(run: Run) -> None:
     assert error["hint"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize(
     "command", [["jobs"], ["jobs", "--json"], ["modules"], ["doctor"], ["report", "daily", "--date", "today"]]
 )

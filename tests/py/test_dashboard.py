@@ -736,6 +736,15 @@ def test_wrong_passwords_are_slowed_down_by_address_and_sessions_end(monkeypatch
     with pytest.raises(dashboard.Problem):
         door.sign_in(PASSWORD, "2001:db8::abcd")
     assert door.sign_in(PASSWORD, "2001:db8:0:1::1") is not None
+    # of a socket that serves both, IPv4 in IPv6 is no network of one visitor
+    assert [door.sign_in("wrong", "::ffff:198.51.100.1") for _ in range(dashboard.FAILURES)] == [
+        None
+    ] * dashboard.FAILURES
+    with pytest.raises(dashboard.Problem):
+        door.sign_in(PASSWORD, "::ffff:198.51.100.1")
+    with pytest.raises(dashboard.Problem):
+        door.sign_in(PASSWORD, "198.51.100.1")
+    assert door.sign_in(PASSWORD, "::ffff:198.51.100.2") is not None
     soon = time.monotonic() + 61
     monkeypatch.setattr(dashboard.time, "monotonic", lambda: soon)
     token = door.sign_in(PASSWORD, "192.0.2.1")

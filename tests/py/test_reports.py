@@ -197,6 +197,7 @@ def sample(kind: str) -> Document:
     if kind == "monthly":
         document["capacity"] = {
             "days": 31,
+            "first_day": start.date().isoformat(),
             "growth": {"per_day": 118.0, "slope": 1.0, "slope_low": 0.9, "slope_high": 1.1, "r2": 0.99,
                        "next_month": 4000},
             "peak": {"hour": start.isoformat(), "ended": 120, "at_work": 3.4},

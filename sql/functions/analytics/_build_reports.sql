@@ -2,9 +2,8 @@
 --
 -- Builds the report of the last period that is over, and of those before it that nobody built, since the first module was
 -- registered: 31 days, 8 weeks or 12 months back. What is there already is never touched, so it may be called at any time,
--- twice at once; except where it was built by a clock that was ahead (more than a minute, which sessions may differ): its
--- period may not have been over, so it is built anew. Weeks and months are made of days: those are built first. Counters are folded only where
--- something of the period waits for it.
+-- twice at once; except what a clock that was ahead built (_is_ahead): that is built anew. Weeks and months are made of days:
+-- those are built first. Counters are folded only where something of the period waits for it.
 -- Locks:  as fold_counters and fold_analytics. Writes: reports, and what these write. Raises: nothing.
 create or replace function capataz_ops._build_reports(p_kind text)
   returns integer
@@ -50,7 +49,7 @@ begin
       from capataz_ops.reports as r
       where r.report_kind = p_kind
         and r.period_start = p.from_at::date
-        and r.built_at <= v_now + interval '1 minute'
+        and not capataz_ops._is_ahead(r.built_at)
     )
     order by p.from_at
   loop
@@ -71,7 +70,7 @@ begin
     set period_end = excluded.period_end,
         built_at = excluded.built_at,
         document = excluded.document
-    where r.built_at > v_now + interval '1 minute';
+    where capataz_ops._is_ahead(r.built_at);
     get diagnostics v_rows = row_count;
     v_built := v_built + v_rows;
   end loop;

@@ -10,7 +10,8 @@ create or replace function capataz_ops._ended_hours(p_from timestamp, p_to times
     completed_count bigint,
     completed_ms bigint,
     failed_count bigint,
-    failed_ms bigint
+    failed_ms bigint,
+    retried_count bigint
   )
   language plpgsql
   stable
@@ -28,15 +29,16 @@ begin
     greatest(sum(u.completed_count), 0)::bigint,
     greatest(sum(u.completed_ms), 0)::bigint,
     greatest(sum(u.failed_count), 0)::bigint,
-    greatest(sum(u.failed_ms), 0)::bigint
+    greatest(sum(u.failed_ms), 0)::bigint,
+    greatest(sum(u.retried_count), 0)::bigint
   from (
-    select f.module_name, f.robot_type, f.hour, f.completed_count, f.completed_ms, f.failed_count, f.failed_ms
+    select f.module_name, f.robot_type, f.hour, f.completed_count, f.completed_ms, f.failed_count, f.failed_ms, f.retried_count
     from capataz_ops.type_hours as f
     where f.hour >= p_from
       and f.hour < p_to
     union all
     select d.module_name, d.robot_type, date_trunc('hour', d.minute), d.completed_count, d.completed_ms, d.failed_count,
-      coalesce(d.failed_ms, 0)
+      coalesce(d.failed_ms, 0), coalesce(d.retried_count, 0)
     from capataz_ops.type_deltas as d
     where d.minute >= p_from
       and d.minute < p_to

@@ -1,13 +1,14 @@
 -- capataz_ops._report_capacity(p_from, p_to, p_days) -> jsonb: object
 --
 -- Is there enough of everything (specification 5.2: capacity planning), from the days of a month (_report_steps) since the
--- first that has figures:
+-- first that has figures: days of them, first_day on;
 -- growth       executions ended per day and their growth by linear regression: low and high are the ends of its 95 %
 --              confidence interval (Student's t, as capacity_plan; null below 14 days); r2 tells how much of the course
 --              it explains; next_month: what it leads to, in sum
 -- peak         the busiest hour: executions ended, and how many were at work at once to do so (Little's law: their
 --              durations divided by the hour)
--- in_flight    mean, maximum and limit (the last that samples saw); runs_out_on: the day on which the mean of a day reaches the limit if it grows on
+-- in_flight    mean, maximum and limit (the last that samples saw); runs_out_on: the day on which the mean of a day reaches the
+--              limit if it grows on
 -- database     size at the first and the last sample, growth per day, size in a year
 -- modules      the plan of each module (capacity_plan), which looks 90 days back; empty for months it does not tell
 -- null where there are less than three days to tell from, or no growth.
@@ -54,8 +55,8 @@ begin
         (regr_syy(y.ended, y.x) - regr_slope(y.ended, y.x) * regr_sxy(y.ended, y.x))
         / nullif((count(*) - 2) * regr_sxx(y.ended, y.x), 0), 0
       )) as ended_error,
-      -- quantile 97.5 % of Student's t, within 1 % from 12 degrees of freedom on
-      case when count(*) >= 14 then 1.96 + 2.372 / (count(*) - 2) + 2.82 / power(count(*) - 2, 2) end as t,
+      capataz_ops._student_t(count(*)) as t,
+      min(y.at)::date as first_day,
       avg(y.in_flight) as in_flight_mean,
       max(y.in_flight_max) as in_flight_max,
       (array_agg(y.capacity order by y.x desc) filter (where y.capacity is not null))[1] as capacity,
@@ -84,6 +85,7 @@ begin
   )
   select jsonb_build_object(
     'days', f.n,
+    'first_day', f.first_day,
     'growth', jsonb_build_object(
       'per_day', round(f.ended_mean::numeric, 1),
       'slope', case when f.n >= 3 then round(f.ended_slope::numeric, 2) end,

@@ -16,9 +16,7 @@ create or replace function capataz_ops._report_errors(p_from timestamp, p_to tim
   set jit = off
 as $$
 declare
-  v_has_before constant boolean := coalesce(
-    p_from - (p_to - p_from) >= (select min(m.registered_at) from capataz.module_registry as m), false
-  );
+  v_has_before constant boolean := capataz_ops._has_before(p_from, p_to);
   v_errors jsonb;
 begin
   with failures as materialized (

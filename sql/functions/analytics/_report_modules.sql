@@ -1,7 +1,7 @@
 -- capataz_ops._report_modules(p_from, p_to) -> jsonb: array, one object per module that was registered before p_to, by name
 --
--- What ended, with the period of the same length before (*_before; null where it begins before there was a module); percentiles from the histograms (within 5 %, ADR 0017);
--- queue and executions from the samples; health from its history: status at the end, seconds spent UNHEALTHY or DEGRADED;
+-- What ended, with the period of the same length before (*_before; null where there is none, _has_before); percentiles from the
+-- histograms (within 5 %, ADR 0017); queue and executions from the samples; health from its history: status at the end, seconds spent UNHEALTHY or DEGRADED;
 -- score and limit as they are at the time of building. busy_seconds: of completed and failed executions.
 -- durations: the histogram itself, pairs of bucket and count: weeks and months are made of it.
 -- Locks: none. Writes: nothing. Raises: nothing.
@@ -16,9 +16,7 @@ as $$
 declare
   v_now constant timestamp := capataz.utc_now();
   v_until constant timestamp := least(p_to, v_now);
-  v_has_before constant boolean := coalesce(
-    p_from - (p_to - p_from) >= (select min(o.registered_at) from capataz.module_registry as o), false
-  );
+  v_has_before constant boolean := capataz_ops._has_before(p_from, p_to);
   v_modules jsonb;
 begin
   with ended as materialized (
@@ -28,24 +26,11 @@ begin
       coalesce(sum(h.completed_ms) filter (where h.hour >= p_from), 0)::bigint as completed_ms,
       coalesce(sum(h.failed_count) filter (where h.hour >= p_from), 0)::bigint as failed,
       coalesce(sum(h.failed_ms) filter (where h.hour >= p_from), 0)::bigint as failed_ms,
+      coalesce(sum(h.retried_count) filter (where h.hour >= p_from), 0)::bigint as retried,
       coalesce(sum(h.completed_count) filter (where h.hour < p_from), 0)::bigint as completed_before,
       coalesce(sum(h.failed_count) filter (where h.hour < p_from), 0)::bigint as failed_before
     from capataz_ops._ended_hours(p_from - (p_to - p_from), p_to) as h
     group by h.module_name
-  ), retries as materialized (
-    select f.module_name, greatest(sum(f.retried_count), 0)::bigint as retried
-    from (
-      select h.module_name, h.retried_count
-      from capataz_ops.type_hours as h
-      where h.hour >= p_from
-        and h.hour < p_to
-      union all
-      select d.module_name, d.retried_count
-      from capataz_ops.type_deltas as d
-      where d.minute >= p_from
-        and d.minute < p_to
-    ) as f
-    group by f.module_name
   ), histogram as materialized (
     select
       d.module_name,
@@ -84,7 +69,7 @@ begin
         'is_active', m.is_active,
         'completed', coalesce(e.completed, 0),
         'failed', coalesce(e.failed, 0),
-        'retried', coalesce(t.retried, 0),
+        'retried', coalesce(e.retried, 0),
         'error_rate', round(100.0 * e.failed / nullif(e.completed + e.failed, 0), 2),
         'completed_before', case when v_has_before then coalesce(e.completed_before, 0) end,
         'failed_before', case when v_has_before then coalesce(e.failed_before, 0) end,
@@ -113,7 +98,6 @@ begin
   into v_modules
   from capataz.module_registry as m
   left join ended as e on e.module_name = m.module_name
-  left join retries as t on t.module_name = m.module_name
   left join histogram as g on g.module_name = m.module_name
   left join health as h on h.module_name = m.module_name
   cross join lateral (

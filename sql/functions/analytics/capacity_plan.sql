@@ -139,14 +139,7 @@ begin
     join capataz_ops.module_settings as s on s.module_name = l.module_name
     left join weeks as w on w.module_name = l.module_name
     cross join lateral (select (v_month_end - 1 - l.first_day)::double precision as x_last) as c
-    cross join lateral (
-      -- quantile 97.5 % of Student's t, within 1 % from 12 degrees of freedom on
-      select 1.96 + 2.372 / (l.n - 2) + 2.82 / power(l.n - 2, 2) as t
-      where l.n >= 14
-      union all
-      select null::double precision
-      where l.n < 14
-    ) as t
+    cross join lateral (select capataz_ops._student_t(l.n) as t) as t
     cross join lateral (
       select
         t.t * sqrt(l.residual / nullif(l.n - 2, 0) / nullif(l.sxx, 0)) as half_slope,

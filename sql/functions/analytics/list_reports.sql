@@ -20,8 +20,6 @@ create or replace function capataz.list_reports(p_kind text default null, p_limi
   set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
-declare
-  v_now constant timestamp := capataz.utc_now();
 begin
   perform capataz_ops._require_fleet();
   perform capataz_ops._check_enum('kind', p_kind, array['daily', 'weekly', 'monthly']);
@@ -33,7 +31,7 @@ begin
     (r.document #>> '{summary,failed}')::bigint,
     jsonb_array_length(r.document -> 'findings')
   from capataz_ops.reports as r
-  where r.built_at <= v_now + interval '1 minute'
+  where not capataz_ops._is_ahead(r.built_at)
     and (p_kind is null or r.report_kind = p_kind)
   order by r.period_start desc, r.report_kind
   limit coalesce(p_limit, 100);

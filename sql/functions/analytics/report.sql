@@ -26,7 +26,7 @@ begin
   select r.document into v_document
   from capataz_ops.reports as r
   where r.report_kind = p_kind
-    and r.built_at <= v_now + interval '1 minute'
+    and not capataz_ops._is_ahead(r.built_at)
     and (p_date is null or r.period_start = v_period.from_at::date)
   order by r.period_start desc
   limit 1;
@@ -45,7 +45,7 @@ begin
         select max(r.period_start)::text
         from capataz_ops.reports as r
         where r.report_kind = p_kind
-          and r.built_at <= v_now + interval '1 minute'
+          and not capataz_ops._is_ahead(r.built_at)
       ), 'not built yet')
     ),
     hint = 'Reports are built by jobs once the period is over; list_reports shows them. Ask for a day of today''s period to see it so far.';

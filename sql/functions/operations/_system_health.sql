@@ -28,9 +28,7 @@ begin
       string_agg(
         case
           when j.last_outcome like 'failed%' then format(
-            '%s %s: %s', j.job_name, split_part(j.last_outcome, ':', 1),
-            -- what PostgreSQL says tells of tables and SQL: list_jobs shows it to operators
-            case when j.last_error ~ '^(?!RB|P0001)[0-9A-Z]{5}: ' then left(j.last_error, 5) else j.last_error end
+            '%s %s: %s', j.job_name, split_part(j.last_outcome, ':', 1), capataz_ops._told_error(j.last_error)
           )
           when s.is_late then format('%s is overdue since %s UTC', j.job_name, j.next_due_at)
         end,

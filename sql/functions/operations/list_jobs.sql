@@ -42,10 +42,7 @@ begin
   select
     j.job_name, j.description, j.schedule, j.command, j.job_owner, j.timeout_seconds, j.last_start_at, j.last_end_at,
     j.last_duration_ms, j.last_outcome,
-    case
-      when v_sees_errors or j.last_error !~ '^(?!RB|P0001)[0-9A-Z]{5}: ' then j.last_error
-      else left(j.last_error, 5)
-    end,
+    case when v_sees_errors then j.last_error else capataz_ops._told_error(j.last_error) end,
     j.next_due_at, s.is_due, s.is_late, j.run_count, j.failure_count,
     j.missed_count, j.gap_from, j.gap_until, j.last_success_at
   from capataz_ops.jobs as j

@@ -553,7 +553,9 @@ def _network(address: str | None) -> str:
         found = ip_address(address or "")
     except ValueError:
         return ""
-    return str(ip_network(f"{found}/64", strict=False)) if isinstance(found, IPv6Address) else str(found)
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network(f"{found}/64", strict=False))
+    return str(found)
 
 
 def _record(request: Request) -> Record:

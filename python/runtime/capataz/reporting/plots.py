@@ -346,12 +346,11 @@ def categories(document: Mapping[str, Any], number: int) -> Plot | None:
 def growth(document: Mapping[str, Any], number: int) -> Plot | None:
     """Executions per day, their line, and where it leads."""
     plan = document.get("capacity")
-    if not plan or plan["growth"]["slope"] is None:
+    if not plan or plan["growth"]["slope"] is None or "first_day" not in plan:
         return None
     steps, starts, width, _ = _course(document)
     slope, per_day = plan["growth"]["slope"], plan["growth"]["per_day"]
-    # the days that the line was drawn through: from the first with figures on (_report_capacity)
-    first = next(n for n, s in enumerate(steps) if s["completed"] + s["failed"] + s["sample_count"])
+    first = starts.index(words.moment(plan["first_day"]))  # the line goes through the days from there on
     shown = starts[first : first + plan["days"]]
     middle = (len(shown) - 1) / 2
     line = [per_day + slope * (place - middle) for place in range(len(shown) + 30)]
